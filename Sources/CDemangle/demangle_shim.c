@@ -1,0 +1,2 @@
+#include "demangle_shim.h"
+int pyrorec_demangle_shim_version(void) { return 1; }

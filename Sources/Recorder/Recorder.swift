@@ -1,0 +1,2 @@
+import CLibBPF
+import CRecorderABI

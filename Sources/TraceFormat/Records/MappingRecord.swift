@@ -1,0 +1,57 @@
+public import Base
+
+/// A set of mappings in which no two overlap, so that an address in it means one thing for its whole life.
+///
+/// A process gets a new one at `exec`, at `fork`, and whenever a mapping takes the place of another.
+public struct AddressSpaceRecord: Hashable, Sendable {
+  public enum Origin: UInt8, Hashable, Sendable {
+    /// Found by the scan of `/proc`.
+    case scan = 0
+    case fork = 1
+    case exec = 2
+    /// A mapping took the place of another one.
+    case remap = 3
+  }
+  public var handle: AddressSpaceHandle
+  public var process: ProcessHandle
+  public var time: MonotonicInstant
+  public var origin: Origin
+  /// The space whose mappings, as recorded before this record, hold here too; those that a mapping of this
+  /// space overlaps are replaced by it. `nil` for none.
+  public var inherits: AddressSpaceHandle?
+  public init(
+    handle: AddressSpaceHandle, process: ProcessHandle, time: MonotonicInstant, origin: Origin,
+    inherits: AddressSpaceHandle? = nil
+  ) {
+    self.handle = handle
+    self.process = process
+    self.time = time
+    self.origin = origin
+    self.inherits = inherits
+  }
+}
+
+/// Part of an image mapped into an address space. It holds from `time` until the space ends.
+public struct MappingRecord: Hashable, Sendable {
+  public var addressSpace: AddressSpaceHandle
+  public var image: ImageHandle
+  public var time: MonotonicInstant
+  public var start: ProcessAddress
+  public var byteCount: UInt64
+  /// Of `start` in the file.
+  public var fileOffset: FileOffset
+  /// `PROT_*` bits of `mmap(2)`.
+  public var protection: UInt8
+  public init(
+    addressSpace: AddressSpaceHandle, image: ImageHandle, time: MonotonicInstant, start: ProcessAddress,
+    byteCount: UInt64, fileOffset: FileOffset, protection: UInt8
+  ) {
+    self.addressSpace = addressSpace
+    self.image = image
+    self.time = time
+    self.start = start
+    self.byteCount = byteCount
+    self.fileOffset = fileOffset
+    self.protection = protection
+  }
+}

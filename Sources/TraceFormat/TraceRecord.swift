@@ -1,0 +1,22 @@
+/// Every kind of record a trace can hold: the list that encoding, decoding and `docs/trace-format.md` follow.
+public enum TraceRecord: Hashable, Sendable {
+  case process(ProcessRecord)
+  case processEnd(ProcessEndRecord)
+  case thread(ThreadRecord)
+  case addressSpace(AddressSpaceRecord)
+  case mapping(MappingRecord)
+  case image(ImageRecord)
+  case imageChunk(ImageChunkRecord)
+  case imageEnd(ImageEndRecord)
+  case event(EventRecord)
+  case stacks(StackBatch)
+  case samples(SampleBatch)
+  case kernelSymbols(KernelSymbolsRecord)
+  case kernelModules(KernelModulesRecord)
+  case loss(LossRecord)
+  case sessionFact(SessionFactRecord)
+  case targetLabels(TargetLabelsRecord)
+  case symbolStrings(SymbolStringsRecord)
+  case symbols(SymbolsRecord)
+  case layerEnd(LayerEndRecord)
+}
