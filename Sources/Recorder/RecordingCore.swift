@@ -2,7 +2,7 @@ import Base
 package import TraceFormat
 
 /// What one look at the kernel's buffers brought, and when: all that the recorder's logic knows of the kernel.
-package struct KernelBatch: Sendable {
+package struct KernelBatch: Hashable, Sendable {
   /// CLOCK_MONOTONIC ns just before the first buffer was read: everything older is in this batch or an earlier one.
   package var time: UInt64
   /// `struct pyrorec_sample`s in ring-buffer order, each after its length in bytes as a little-endian 32-bit number.
