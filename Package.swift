@@ -52,7 +52,7 @@ let package = Package(
     .target(
       name: "ObjectFile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes,
       linkerSettings: [.linkedLibrary(":libz.a")]),
-    .target(name: "Profile", dependencies: ["Base", "CZlib"], swiftSettings: strict),
+    .target(name: "Profile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
     room("Targets", ["Base"]),
     room("Symbolize", ["Base", "ObjectFile", "CDemangle"], settings: lifetimes),
     .target(
