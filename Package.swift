@@ -49,9 +49,8 @@ let package = Package(
     .target(
       name: "TraceFormat", dependencies: ["Base", "CLZ4"], swiftSettings: lifetimes,
       linkerSettings: [.linkedLibrary(":liblz4.a")]),
-    .target(
-      name: "ObjectFile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes,
-      linkerSettings: [.linkedLibrary(":libz.a")]),
+    // zlib's archive is among `staticBPF`: named here too, it would come before libelf, which needs it after.
+    .target(name: "ObjectFile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
     .target(name: "Profile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
     room("Targets", ["Base"]),
     room("Symbolize", ["Base", "ObjectFile", "CDemangle"], settings: lifetimes),
