@@ -63,8 +63,13 @@ package final class Recorder {
         throw error
       }
     }
+    var tape: TapeWriter?
+    if let path = configuration.tapePath {
+      do throws(SystemCallError) { tape = try TapeWriter(path: path) } catch { throw .systemCall(error) }
+    }
     let session = Session(
-      configuration: configuration, files: files, sampler: sampler, sideband: sideband, writer: writer, signals: signals)
+      configuration: configuration, files: files, sampler: sampler, sideband: sideband, writer: writer, signals: signals,
+      tape: tape)
     session.onProgress = onProgress
     do throws(RecorderError) {
       return try session.run(command: command, targets: selection.processes, cpus: cpus, onReady: onReady)
@@ -107,6 +112,7 @@ package final class Recorder {
     private let sideband: SidebandRings
     private let writer: SegmentWriter
     private let signals: SignalDescriptor
+    private let tape: TapeWriter?
     private let copier: ImageCopier
     private let core: RecordingCore
     private var report = RecordingReport()
@@ -116,15 +122,17 @@ package final class Recorder {
 
     init(
       configuration: RecorderConfiguration, files: any ProcessFileSystem, sampler: Sampler, sideband: SidebandRings,
-      writer: SegmentWriter, signals: SignalDescriptor
+      writer: SegmentWriter, signals: SignalDescriptor, tape: TapeWriter?
     ) {
+      self.tape = tape
       self.configuration = configuration
       self.sampler = sampler
       self.sideband = sideband
       self.writer = writer
       self.signals = signals
       copier = ImageCopier(sink: writer, mode: configuration.images, files: files)
-      core = RecordingCore(files: files, opener: LiveImageOpener(), sink: writer, copier: copier)
+      let answering: any ProcessFileSystem = tape.map { tape in TapingProcessFileSystem(files) { tape.write($0) } } ?? files
+      core = RecordingCore(files: answering, opener: LiveImageOpener(), sink: writer, copier: copier)
     }
 
     func run(
@@ -164,7 +172,9 @@ package final class Recorder {
         }
         try writer.flush()
       }
-      core.scan(only: limitedTo, time: Clock.monotonic())
+      let scanTime = Clock.monotonic()
+      tape?.write(.scan(time: scanTime, only: limitedTo.map { $0.sorted() }))
+      core.scan(only: limitedTo, time: scanTime)
       if let process = command {
         do throws(RecorderError) {
           try process.release()
@@ -252,10 +262,14 @@ package final class Recorder {
           LossRecord(
             reason: .ringBufferFull, cpu: loss.cpu, time: MonotonicInstant(nanoseconds: batch.time), count: loss.count))
       }
+      tape?.write(.batch(batch))
       attempt { () throws(TraceError) in try core.process(batch) }
     }
 
-    private func flush() { attempt { () throws(TraceError) in try core.flush() } }
+    private func flush() {
+      tape?.write(.flush)
+      attempt { () throws(TraceError) in try core.flush() }
+    }
 
     /// After the first failure nothing more is written: what is there stays as it is.
     private func attempt(_ work: () throws(TraceError) -> Void) {
