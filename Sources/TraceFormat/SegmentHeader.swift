@@ -85,7 +85,7 @@ extension SegmentHeader {
       writer.text(ability.name)
       writer.text(ability.value)
     }
-    writer.write(CRC32.of(writer.bytes.span.bytes))
+    writer.write(CRC32.of(writer.bytes.borrowedBytes))
     return writer.bytes
   }
 
@@ -95,16 +95,17 @@ extension SegmentHeader {
   /// Reads a payload whose first bytes are `magic`. A newer major version is told by its number alone.
   init(payload: [UInt8]) throws(HeaderProblem) {
     do {
-      var cursor = ByteCursor(payload.span.bytes)
+      var cursor = ByteCursor(payload.borrowedBytes)
       try cursor.skip(Self.magic.count, "header.magic")
       version = FormatVersion(major: try cursor.read("header.major"), minor: try cursor.read("header.minor"))
-      guard version.major <= FormatVersion.current.major else { throw HeaderProblem.newer(version) }
       guard payload.count >= 4 else { throw HeaderProblem.damaged("too short") }
-      let body = payload.span.bytes.extracting(0..<(payload.count - 4))
-      var tail = ByteCursor(payload.span.bytes.extracting((payload.count - 4)..<payload.count))
+      let body = payload.borrowedBytes.extracting(0..<(payload.count - 4))
+      var tail = ByteCursor(payload.borrowedBytes.extracting((payload.count - 4)..<payload.count))
       guard CRC32.of(body) == (try tail.read("header.crc32")) else {
         throw HeaderProblem.damaged("its checksum does not match")
       }
+      // What comes before and the checksum at the end stay where they are in every version; the rest may not.
+      guard version.major <= FormatVersion.current.major else { throw HeaderProblem.newer(version) }
       traceID = try cursor.take(Self.traceIDByteCount, "header.trace_id").copied()
       let monotonic = MonotonicInstant(nanoseconds: try cursor.read("header.monotonic"))
       let unix = UnixInstant(nanoseconds: try cursor.read("header.unix"))

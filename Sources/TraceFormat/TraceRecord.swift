@@ -1,4 +1,4 @@
-import Base
+public import Base
 
 /// Every kind of record a trace can hold: the list that encoding, decoding and `docs/trace-format.md` follow.
 public enum TraceRecord: Hashable, Sendable {
@@ -54,7 +54,7 @@ extension TraceRecord {
   }
 
   /// `nil` for a kind this version does not know.
-  init?(kind: RecordKind, from cursor: inout ByteCursor) throws(MalformedInput) {
+  public init?(kind: RecordKind, from cursor: inout ByteCursor) throws(MalformedInput) {
     switch kind {
     case .process: self = .process(try ProcessRecord(from: &cursor))
     case .processEnd: self = .processEnd(try ProcessEndRecord(from: &cursor))
