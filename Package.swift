@@ -38,6 +38,7 @@ let package = Package(
     .systemLibrary(name: "CLZ4", path: "Sources/CLZ4"),
     .systemLibrary(name: "CZlib", path: "Sources/CZlib"),
     .target(name: "CLibBPF", path: "Sources/CLibBPF", linkerSettings: staticBPF),
+    .target(name: "CLaunch", path: "Sources/CLaunch"),
     .target(name: "CCurl", path: "Sources/CCurl"),
     .target(name: "CDemangle", path: "Sources/CDemangle", linkerSettings: [.linkedLibrary(":libiberty.a")]),
 
@@ -56,7 +57,7 @@ let package = Package(
     room("Symbolize", ["Base", "ObjectFile", "CDemangle"], settings: lifetimes),
     .target(
       name: "Recorder",
-      dependencies: ["Base", "TraceFormat", "ObjectFile", "Targets", "CRecorderABI", "CLibBPF"],
+      dependencies: ["Base", "TraceFormat", "ObjectFile", "Targets", "CRecorderABI", "CLibBPF", "CLaunch"],
       swiftSettings: lifetimes, plugins: ["CompileBPF"]),
     room("Replayer", ["Base", "TraceFormat", "Symbolize", "ObjectFile", "Targets", "Profile"], settings: lifetimes),
     room("Uploader", ["Base", "Profile", "CCurl"]),
