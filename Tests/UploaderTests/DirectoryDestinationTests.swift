@@ -1,34 +1,20 @@
 import Base
 import Glibc
 import Profile
+import TestSupport
 import Testing
 @testable import Uploader
 
-/// A directory that is removed again.
-final class TemporaryDirectory {
-  let path: String
-  init() throws {
-    var template = Array("/tmp/pyrorec-test-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw SystemCallError(call: "mkdtemp", path: "/tmp", code: errno) }
-    path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+/// The names of the files in the directory at `path`, sorted.
+func names(in path: String) -> [String] {
+  guard let directory = opendir(path) else { return [] }
+  defer { closedir(directory) }
+  var names: [String] = []
+  while let entry = readdir(directory) {
+    let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    if name != ".", name != ".." { names.append(name) }
   }
-  deinit { Self.remove(path) }
-
-  private static func remove(_ path: String) {
-    for name in names(path) { remove(path + "/" + name) }
-    _ = Glibc.remove(path)
-  }
-
-  static func names(_ path: String) -> [String] {
-    guard let directory = opendir(path) else { return [] }
-    defer { closedir(directory) }
-    var names: [String] = []
-    while let entry = readdir(directory) {
-      let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-      if name != ".", name != ".." { names.append(name) }
-    }
-    return names.sorted()
-  }
+  return names.sorted()
 }
 
 private func send(to path: String, _ items: [UploadItem] = [Samples.item()]) throws -> UploadSummary {
@@ -39,10 +25,10 @@ private func send(to path: String, _ items: [UploadItem] = [Samples.item()]) thr
 }
 
 @Test func `a profile and its labels are written side by side, for their owner only`() throws {
-  let directory = try TemporaryDirectory()
+  let directory = TemporaryDirectory()
   let item = Samples.item(labels: [UploadLabel("service_name", "a/shop"), UploadLabel("k8s.pod", "p-1")])
   #expect(try send(to: directory.path + "/new/er", [item]).verdict == .complete)
-  let names = TemporaryDirectory.names(directory.path + "/new/er")
+  let names = names(in: directory.path + "/new/er")
   #expect(names.count == 2)
   let profile = try #require(names.first { $0.hasSuffix(".pb.gz") })
   #expect(profile.hasPrefix("a_shop-process_cpu-20270115T075820.000Z-"))
@@ -62,23 +48,23 @@ private func send(to path: String, _ items: [UploadItem] = [Samples.item()]) thr
 }
 
 @Test func `sending again changes nothing, other labels or content make another name`() throws {
-  let directory = try TemporaryDirectory()
+  let directory = TemporaryDirectory()
   _ = try send(to: directory.path)
   _ = try send(to: directory.path)
-  #expect(TemporaryDirectory.names(directory.path).count == 2)
+  #expect(names(in: directory.path).count == 2)
   _ = try send(to: directory.path, [Samples.item(labels: [UploadLabel("service_name", "other")])])
   _ = try send(to: directory.path, [Samples.item(Samples.profile(samples: 2))])
-  #expect(TemporaryDirectory.names(directory.path).count == 6)
+  #expect(names(in: directory.path).count == 6)
 }
 
 @Test func `two profiles that are equal in everything are two files`() throws {
-  let directory = try TemporaryDirectory()
+  let directory = TemporaryDirectory()
   _ = try send(to: directory.path, [Samples.item(), Samples.item()])
-  #expect(TemporaryDirectory.names(directory.path).count == 4)
+  #expect(names(in: directory.path).count == 4)
 }
 
 @Test func `a directory that cannot be written ends the run and says why`() throws {
-  let directory = try TemporaryDirectory()
+  let directory = TemporaryDirectory()
   let file = try OwnedDescriptor(open: directory.path + "/file", O_WRONLY | O_CREAT)
   let summary = try send(to: directory.path + "/file", [Samples.item(), Samples.item()])
   #expect(summary.kept == 2)

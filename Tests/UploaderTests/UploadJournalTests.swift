@@ -1,5 +1,6 @@
 import Base
 import Glibc
+import TestSupport
 import Testing
 @testable import Uploader
 
@@ -9,7 +10,7 @@ private func append(_ text: String, to path: String) throws {
 }
 
 @Test func `what was recorded is known the next time, for that destination only`() throws {
-  let directory = try TemporaryDirectory()
+  let directory = TemporaryDirectory()
   let trace = directory.path + "/trace.seg"
   let upload = try Samples.upload()
   do {
@@ -25,7 +26,7 @@ private func append(_ text: String, to path: String) throws {
 }
 
 @Test func `a journal cut at any length forgets only the line that was cut`() throws {
-  let directory = try TemporaryDirectory()
+  let directory = TemporaryDirectory()
   let trace = directory.path + "/trace.seg"
   let upload = try Samples.upload()
   do {
@@ -42,7 +43,7 @@ private func append(_ text: String, to path: String) throws {
 }
 
 @Test func `after a cut off line the next one starts on its own`() throws {
-  let directory = try TemporaryDirectory()
+  let directory = TemporaryDirectory()
   let trace = directory.path + "/trace.seg"
   try append("sent 0123456789abcdef x\nsent 01234", to: trace + ".upload")
   let upload = try Samples.upload()
@@ -58,7 +59,7 @@ private func append(_ text: String, to path: String) throws {
 }
 
 @Test func `a second upload of the same trace at the same time is told to wait`() throws {
-  let directory = try TemporaryDirectory()
+  let directory = TemporaryDirectory()
   let trace = directory.path + "/trace.seg"
   let first = try UploadJournal(besides: trace)
   #expect(throws: UploadError.busy(path: trace + ".upload")) { _ = try UploadJournal(besides: trace) }
@@ -67,9 +68,9 @@ private func append(_ text: String, to path: String) throws {
 }
 
 @Test func `a journal with nothing in it leaves no file`() throws {
-  let directory = try TemporaryDirectory()
+  let directory = TemporaryDirectory()
   do { _ = try UploadJournal(besides: directory.path + "/trace.seg") }
-  #expect(TemporaryDirectory.names(directory.path).isEmpty)
+  #expect(names(in: directory.path).isEmpty)
 }
 
 @Test func `where nothing can be written the problem is kept and the upload goes on`() throws {

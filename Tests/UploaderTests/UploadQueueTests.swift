@@ -98,7 +98,7 @@ private func run(
 }
 
 @Test func `a second upload sends only what the first could not`() throws {
-  let directory = try TemporaryDirectory()
+  let directory = TemporaryDirectory()
   let trace = directory.path + "/trace.seg"
   do {
     let journals = ["trace.seg": try UploadJournal(besides: trace)]
