@@ -13,8 +13,8 @@ import Glibc
       """,
     version: version,
     subcommands: [
-      RecordCommand.self, SymbolizeCommand.self, LabelCommand.self, ConvertCommand.self, InspectCommand.self,
-      VerifyCommand.self, ExtractCommand.self,
+      RecordCommand.self, SymbolizeCommand.self, LabelCommand.self, ConvertCommand.self, UploadCommand.self,
+      InspectCommand.self, VerifyCommand.self, ExtractCommand.self,
     ])
 
   static func main() {
