@@ -38,6 +38,7 @@ let package = Package(
     .systemLibrary(name: "CLZ4", path: "Sources/CLZ4"),
     .systemLibrary(name: "CZlib", path: "Sources/CZlib"),
     .target(name: "CLibBPF", path: "Sources/CLibBPF", linkerSettings: staticBPF),
+    .target(name: "CLaunch", path: "Sources/CLaunch"),
     .target(name: "CCurl", path: "Sources/CCurl"),
     .target(name: "CDemangle", path: "Sources/CDemangle", linkerSettings: [.linkedLibrary(":libiberty.a")]),
 
@@ -49,15 +50,14 @@ let package = Package(
     .target(
       name: "TraceFormat", dependencies: ["Base", "CLZ4"], swiftSettings: lifetimes,
       linkerSettings: [.linkedLibrary(":liblz4.a")]),
-    .target(
-      name: "ObjectFile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes,
-      linkerSettings: [.linkedLibrary(":libz.a")]),
+    // zlib's archive is among `staticBPF`: named here too, it would come before libelf, which needs it after.
+    .target(name: "ObjectFile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
     .target(name: "Profile", dependencies: ["Base", "CZlib"], swiftSettings: strict),
     room("Targets", ["Base"]),
     room("Symbolize", ["Base", "ObjectFile", "CDemangle"], settings: lifetimes),
     .target(
       name: "Recorder",
-      dependencies: ["Base", "TraceFormat", "ObjectFile", "Targets", "CRecorderABI", "CLibBPF"],
+      dependencies: ["Base", "TraceFormat", "ObjectFile", "Targets", "CRecorderABI", "CLibBPF", "CLaunch"],
       swiftSettings: lifetimes, plugins: ["CompileBPF"]),
     room("Replayer", ["Base", "TraceFormat", "Symbolize", "ObjectFile", "Targets", "Profile"], settings: lifetimes),
     room("Uploader", ["Base", "Profile", "CCurl"]),

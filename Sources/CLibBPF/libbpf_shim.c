@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 int pyrorec_perf_event_open(struct perf_event_attr *attr, int pid, int cpu, int group_fd, unsigned long flags)
@@ -10,7 +11,27 @@ int pyrorec_perf_event_open(struct perf_event_attr *attr, int pid, int cpu, int 
 	return (int)syscall(SYS_perf_event_open, attr, pid, cpu, group_fd, flags);
 }
 
-/* libbpf is loaded from one thread only; a verifier log can be long, so the newest half is what stays. */
+int pyrorec_pidfd_open(pid_t pid)
+{
+	return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+__u64 pyrorec_perf_head(const void *page)
+{
+	return __atomic_load_n(&((const struct perf_event_mmap_page *)page)->data_head, __ATOMIC_ACQUIRE);
+}
+
+__u64 pyrorec_perf_tail(const void *page)
+{
+	return ((const struct perf_event_mmap_page *)page)->data_tail;
+}
+
+void pyrorec_perf_set_tail(void *page, __u64 tail)
+{
+	__atomic_store_n(&((struct perf_event_mmap_page *)page)->data_tail, tail, __ATOMIC_RELEASE);
+}
+
+/* libbpf is used from one thread; a verifier log can be long, so the newest half is what stays. */
 static char messages[64 * 1024];
 static size_t used;
 
@@ -34,4 +55,35 @@ void pyrorec_libbpf_clear(void)
 {
 	used = 0;
 	messages[0] = 0;
+}
+
+void pyrorec_sampling_attr(struct perf_event_attr *attr, __u32 type, __u64 config, __u64 frequency)
+{
+	memset(attr, 0, sizeof *attr);
+	attr->size = sizeof *attr;
+	attr->type = type;
+	attr->config = config;
+	attr->freq = 1;
+	attr->sample_freq = frequency;
+	attr->disabled = 1;
+	attr->exclude_idle = 1;
+}
+
+void pyrorec_sideband_attr(struct perf_event_attr *attr)
+{
+	memset(attr, 0, sizeof *attr);
+	attr->size = sizeof *attr;
+	attr->type = PERF_TYPE_SOFTWARE;
+	attr->config = PERF_COUNT_SW_DUMMY;
+	attr->sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME;
+	attr->sample_id_all = 1;
+	attr->mmap = 1;
+	attr->mmap2 = 1;
+	attr->comm = 1;
+	attr->comm_exec = 1;
+	attr->task = 1;
+	attr->use_clockid = 1;
+	attr->clockid = CLOCK_MONOTONIC;
+	attr->watermark = 1;
+	attr->wakeup_watermark = 1;
 }

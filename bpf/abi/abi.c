@@ -1,2 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* The layouts that traces and tests rely on, held to what the header says. */
 #include "pyrorec_abi.h"
+#include <stddef.h>
+
+_Static_assert(offsetof(struct pyrorec_sample, words) == PYROREC_SAMPLE_HEADER_BYTES, "sample header");
+_Static_assert(offsetof(struct pyrorec_sample, extra_words) == 8, "extra_words");
+_Static_assert(offsetof(struct pyrorec_sample, cpu) == 12, "cpu");
+_Static_assert(offsetof(struct pyrorec_sample, pid) == 16, "pid");
+_Static_assert(offsetof(struct pyrorec_sample, event) == 24, "event");
+_Static_assert(offsetof(struct pyrorec_sample, time) == 32, "time");
+_Static_assert(offsetof(struct pyrorec_sample, weight) == 48, "weight");
+_Static_assert(sizeof(struct pyrorec_settings) == 24, "settings");

@@ -3,12 +3,23 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/perf_event.h>
+#include <sys/types.h>
 
 /* perf_event_open(2) has no wrapper in libc, and syscall(2) is variadic. */
 int pyrorec_perf_event_open(struct perf_event_attr *attr, int pid, int cpu, int group_fd, unsigned long flags);
+int pyrorec_pidfd_open(pid_t pid);
 
-/* What libbpf says goes to `buffer`, of which the last `capacity` bytes are kept, and nowhere else. */
+/* The two ends of a perf ring buffer, read and written as linux/perf_event.h asks. */
+__u64 pyrorec_perf_head(const void *page);
+void pyrorec_perf_set_tail(void *page, __u64 tail);
+__u64 pyrorec_perf_tail(const void *page);
+
+/* What libbpf says is kept here, newest last, instead of going to the terminal. */
 void pyrorec_libbpf_capture(void);
 const char *pyrorec_libbpf_messages(void);
 void pyrorec_libbpf_clear(void);
+
+/* Bit fields of struct perf_event_attr are beyond Swift. */
+void pyrorec_sampling_attr(struct perf_event_attr *attr, __u32 type, __u64 config, __u64 frequency);
+void pyrorec_sideband_attr(struct perf_event_attr *attr);
 #endif

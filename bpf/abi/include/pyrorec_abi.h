@@ -1,6 +1,98 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * What the kernel side writes and the recorder reads: the one definition of both.
+ * Little and big structures alike are made of naturally aligned fields with no holes, so that
+ * the layout is the same for the bpf target and for every host.
+ */
 #ifndef PYROREC_ABI_H
 #define PYROREC_ABI_H
+
 #include <linux/types.h>
+
+/* Frames kept of one stack; what the kernel itself keeps by default (kernel.perf_event_max_stack). */
 #define PYROREC_MAX_FRAMES 127
+
+/* Cgroups that one recording can be limited to. */
+#define PYROREC_MAX_CGROUPS 16
+
+/* Processes that one recording can be limited to, their children counted. */
+#define PYROREC_MAX_TARGETS 16384
+
+enum pyrorec_event_kind {
+	PYROREC_EVENT_SAMPLE = 1,
+};
+
+/* How the user stack was found; the trace keeps the same numbers (docs/trace-format.md, "unwind result"). */
+enum pyrorec_unwind_result {
+	PYROREC_UNWIND_COMPLETE = 0,
+	PYROREC_UNWIND_FRAME_POINTERS = 1,
+	PYROREC_UNWIND_TRUNCATED_BY_DEPTH = 2,
+	PYROREC_UNWIND_READ_FAULT = 3,
+	PYROREC_UNWIND_TABLES_PENDING = 4,
+	PYROREC_UNWIND_NO_MAPPING = 5,
+	PYROREC_UNWIND_NO_ROW = 6,
+	PYROREC_UNWIND_UNSUPPORTED_RULE = 7,
+	PYROREC_UNWIND_GUESSED = 8,
+	PYROREC_UNWIND_COMPAT32 = 9,
+	PYROREC_UNWIND_NO_REGISTERS = 10,
+};
+
+/* State of a process that the recording is limited to. */
+enum pyrorec_target_state {
+	PYROREC_TARGET_ACTIVE = 1,
+	/* A command that was forked and has not yet executed: its samples would show the recorder. */
+	PYROREC_TARGET_AWAITS_EXEC = 2,
+};
+
+/*
+ * One sample. `words` holds user_frames addresses (innermost first), kernel_frames addresses (innermost
+ * first), then extra_words 64-bit words that belong to what `extra_kind` names (interpreter frames, registers
+ * and stack bytes): 0 for none.
+ */
+struct pyrorec_sample {
+	__u16 kind;
+	__u8 result;
+	__u8 extra_kind;
+	__u16 user_frames;
+	__u16 kernel_frames;
+	__u32 extra_words;
+	__u32 cpu;
+	__u32 pid;
+	__u32 tid;
+	__u32 event;
+	__u32 reserved;
+	/* CLOCK_MONOTONIC, nanoseconds. */
+	__u64 time;
+	/* Of the process (its first thread): CLOCK_BOOTTIME, nanoseconds. */
+	__u64 start_time;
+	/* Periods of the event that this sample stands for. */
+	__u64 weight;
+	__u64 reserved2;
+	__u64 words[2 * PYROREC_MAX_FRAMES];
+};
+
+#define PYROREC_SAMPLE_HEADER_BYTES 64
+
+/* Indices into the per-CPU counters. */
+enum pyrorec_counter {
+	/* Samples that were to be kept. */
+	PYROREC_COUNTER_TAKEN = 0,
+	/* Of those, samples for which the ring buffer had no room. */
+	PYROREC_COUNTER_LOST = 1,
+	PYROREC_COUNTER_COUNT = 2,
+};
+
+/* Set once, before the program is loaded. */
+struct pyrorec_settings {
+	/* 1: only processes in the map of targets. */
+	__u32 filter_processes;
+	/* So many entries of the map of cgroups are to be asked; 0 for no such filter. */
+	__u32 filter_cgroups;
+	/* Bytes waiting in the ring buffer at which the recorder is woken. */
+	__u64 wakeup_bytes;
+	/* The recorder itself, which is not sampled when `filter_self` is 1. */
+	__u32 self_pid;
+	__u32 filter_self;
+};
+
 #endif

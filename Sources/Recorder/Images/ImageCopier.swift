@@ -1,0 +1,207 @@
+import Base
+import Dispatch
+import Glibc
+import ObjectFile
+import Synchronization
+import TraceFormat
+
+/// Copies images and looks up kernel symbols on a queue of its own, one after another, in the order asked for.
+///
+/// `@unchecked Sendable`: everything but `isCancelled` and the failure is touched on the serial queue alone.
+package final class ImageCopier: ImageCopying, @unchecked Sendable {
+  /// Bytes of a file in one record, so that a frame of the segment holds it.
+  private static let chunkBytes = 512 * 1024
+  /// Bytes copied in one recording; what does not fit any more is said to be over budget.
+  static let maximumBytes: UInt64 = 16 << 30
+
+  private let sink: any RecordSink
+  private let mode: RecorderConfiguration.Images
+  private let files: any ProcessFileSystem
+  private let queue = DispatchQueue(label: "pyrorec.images", qos: .utility)
+  private let isCancelled = Mutex(false)
+  private let failure = Mutex<TraceError?>(nil)
+
+  private var kernel: KernelSymbols?
+  private var writtenKernel: Set<UInt64> = []
+  private var copied: UInt64 = 0
+  private struct CopyKey: Hashable {
+    var buildID: BuildID
+    var byteCount: UInt64
+  }
+  private var copies: [CopyKey: ImageHandle] = [:]
+
+  package init(sink: any RecordSink, mode: RecorderConfiguration.Images, files: any ProcessFileSystem) {
+    self.sink = sink
+    self.mode = mode
+    self.files = files
+  }
+
+  /// Reads the kernel's symbols and writes where the kernel and its modules lie. Costs some 50 ms, so not at once.
+  package func prepareKernel() {
+    queue.async { self.attempt { () throws(TraceError) in try self.loadKernel() } }
+  }
+
+  package func copy(_ request: ImageRequest) {
+    queue.async { self.attempt { () throws(TraceError) in try self.perform(request) } }
+  }
+
+  package func lookUp(kernelAddresses: [UInt64]) {
+    queue.async { self.attempt { () throws(TraceError) in try self.write(kernelAddresses) } }
+  }
+
+  /// Waits until everything asked for is done.
+  /// - Parameter shouldGiveUp: asked every 20 ms; `true` leaves the rest undone.
+  package func finish(shouldGiveUp: () -> Bool) {
+    let done = DispatchSemaphore(value: 0)
+    queue.async { done.signal() }
+    while done.wait(timeout: .now() + .milliseconds(20)) == .timedOut {
+      if shouldGiveUp() { isCancelled.withLock { $0 = true } }
+    }
+  }
+
+  /// Why writing failed, if it did.
+  package var writeFailure: TraceError? { failure.withLock { $0 } }
+
+  private func attempt(_ work: () throws(TraceError) -> Void) {
+    guard failure.withLock({ $0 == nil }) else { return }
+    do throws(TraceError) { try work() } catch { failure.withLock { $0 = error } }
+  }
+
+  // MARK: The kernel
+
+  private func loadKernel() throws(TraceError) {
+    let text = (try? files.read("kallsyms", limit: KernelSymbols.textLimit)) ?? []
+    let symbols = KernelSymbols(kallsyms: text)
+    kernel = symbols
+    let modules = (try? files.read("modules", limit: 4 << 20)) ?? []
+    let notes = (try? contents(of: "/sys/kernel/notes", limit: 1 << 16)) ?? []
+    try sink.append(
+      .kernelModules(
+        KernelModulesRecord(
+          modules: symbols.moduleRecords(modulesText: modules, kernelBuildID: KernelSymbols.buildID(notes: notes)))))
+    if mode == .full, !symbols.isEmpty {
+      for start in stride(from: 0, to: symbols.count, by: 4096) {
+        let all = (start..<min(start + 4096, symbols.count)).map { symbols.symbol(number: $0) }
+        try sink.append(.kernelSymbols(KernelSymbolsRecord(symbols: all)))
+      }
+    }
+  }
+
+  private func write(_ addresses: [UInt64]) throws(TraceError) {
+    if kernel == nil { try loadKernel() }
+    guard let kernel, mode != .full else { return }
+    var found: [KernelSymbolsRecord.Symbol] = []
+    // One less than a return address, as it will be looked up; the leaf's own address lies in the same symbol or is its start.
+    for address in addresses {
+      for candidate in [address, address &- 1] {
+        guard let symbol = kernel.symbol(at: candidate), writtenKernel.insert(symbol.address).inserted else { continue }
+        found.append(symbol)
+      }
+    }
+    guard !found.isEmpty else { return }
+    try sink.append(.kernelSymbols(KernelSymbolsRecord(symbols: found.sorted { $0.address < $1.address })))
+  }
+
+  // MARK: Images
+
+  private func perform(_ request: ImageRequest) throws(TraceError) {
+    var record = request.record
+    switch record.kind {
+    case .vdso: try copyVDSO(record)
+    case .file:
+      guard request.descriptor >= 0 else {
+        try end(record.handle, .gone)
+        return
+      }
+      let file = OwnedDescriptor(owning: request.descriptor)
+      do throws(SystemCallError) {
+        let status = try file.status(path: record.path)
+        record.byteCount = UInt64(status.st_size)
+        record.modified = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
+        let plan = try ElfCopyPlan(byteCount: record.byteCount, mode: mode == .full ? .full : .symbols) {
+          (offset, count) throws(SystemCallError) in
+          try file.read(at: offset.rawValue, count: count, path: record.path)
+        }
+        try copy(file, record, plan)
+      } catch is SystemCallError {
+        try end(record.handle, .unreadable)
+      }
+    case .anonymous, .kernel, .kernelModule: break
+    }
+  }
+
+  private func copy(_ file: borrowing OwnedDescriptor, _ incomplete: ImageRecord, _ plan: ElfCopyPlan) throws(TraceError) {
+    var record = incomplete
+    record.buildID = plan.buildID
+    record.segments = plan.layout.segments.map {
+      ImageRecord.Segment(
+        fileOffset: $0.fileOffset, address: $0.address, fileByteCount: $0.fileByteCount, memoryByteCount: $0.memoryByteCount)
+    }
+    try sink.append(.image(record))
+    guard mode != .none else { return try end(record.handle, .notAsked) }
+    guard plan.isELF else { return try end(record.handle, .notELF) }
+    if let buildID = plan.buildID {
+      let key = CopyKey(buildID: buildID, byteCount: record.byteCount)
+      if let same = copies[key] { return try end(record.handle, .sameAs, same: same) }
+      copies[key] = record.handle
+    }
+    guard copied + plan.byteCount <= Self.maximumBytes else { return try end(record.handle, .overBudget) }
+    var written: UInt64 = 0
+    for extent in plan.extents {
+      var offset = extent.fileOffset.rawValue
+      let end = offset + extent.byteCount
+      while offset < end {
+        // An unfinished copy has no end record, so nobody takes it for a whole one.
+        if isCancelled.withLock({ $0 }) { return }
+        let count = Int(min(UInt64(Self.chunkBytes), end - offset))
+        guard var bytes = try? file.read(at: offset, count: count, path: record.path), bytes.count == count else {
+          return try self.end(record.handle, .changed)
+        }
+        plan.applyPatches(to: &bytes, at: FileOffset(offset))
+        try sink.append(.imageChunk(ImageChunkRecord(image: record.handle, fileOffset: FileOffset(offset), bytes: bytes)))
+        offset += UInt64(count)
+        written += UInt64(count)
+      }
+    }
+    copied += written
+    // A file that was written to meanwhile may be a mixture of two.
+    let status = try? file.status(path: record.path)
+    let modified = status.map { Int64($0.st_mtim.tv_sec) * 1_000_000_000 + Int64($0.st_mtim.tv_nsec) }
+    guard modified == record.modified else { return try end(record.handle, .changed) }
+    try end(record.handle, mode == .full ? .full : .symbols, byteCount: written)
+  }
+
+  /// The vDSO has no file; every 64-bit process has the one that this process has.
+  private func copyVDSO(_ incomplete: ImageRecord) throws(TraceError) {
+    var record = incomplete
+    guard let range = Self.ownVDSO(files), mode != .none else { return try end(record.handle, mode == .none ? .notAsked : .gone) }
+    // Safe: the kernel maps the vDSO for the life of the process.
+    guard let start = unsafe UnsafeRawPointer(bitPattern: UInt(range.start)) else { return try end(record.handle, .gone) }
+    let bytes = unsafe [UInt8](UnsafeRawBufferPointer(start: start, count: Int(range.end - range.start)))
+    record.byteCount = UInt64(bytes.count)
+    let plan = ElfCopyPlan(byteCount: record.byteCount, mode: .full) { (offset, count) throws(Never) in
+      let from = min(Int(clamping: offset.rawValue), bytes.count)
+      return Array(bytes[from..<min(from + count, bytes.count)])
+    }
+    record.buildID = plan.buildID
+    record.segments = plan.layout.segments.map {
+      ImageRecord.Segment(
+        fileOffset: $0.fileOffset, address: $0.address, fileByteCount: $0.fileByteCount, memoryByteCount: $0.memoryByteCount)
+    }
+    try sink.append(.image(record))
+    try sink.append(.imageChunk(ImageChunkRecord(image: record.handle, fileOffset: FileOffset(0), bytes: bytes)))
+    try end(record.handle, .full, byteCount: record.byteCount)
+  }
+
+  private static func ownVDSO(_ files: any ProcessFileSystem) -> ProcessMap? {
+    guard let text = try? files.read("self/maps", limit: 4 << 20) else { return nil }
+    return ProcessMap.executable(in: text).first { $0.path == "[vdso]" }
+  }
+
+  private func end(
+    _ image: ImageHandle, _ outcome: ImageEndRecord.Outcome, same: ImageHandle? = nil, byteCount: UInt64 = 0
+  ) throws(TraceError) {
+    try sink.append(
+      .imageEnd(ImageEndRecord(image: image, outcome: outcome, same: same, copiedByteCount: byteCount)))
+  }
+}

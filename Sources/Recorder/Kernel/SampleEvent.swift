@@ -1,0 +1,54 @@
+import Base
+import CRecorderABI
+
+/// One `struct pyrorec_sample` of the ring buffer (bpf/abi/include/pyrorec_abi.h), its words still in place.
+struct SampleEvent: ~Escapable {
+  let result: UInt8
+  let cpu: UInt32
+  let process: UInt32
+  let thread: UInt32
+  let event: UInt32
+  let time: UInt64
+  let startTime: UInt64
+  let weight: UInt64
+  /// Innermost first.
+  let userWords: RawSpan
+  /// Innermost first.
+  let kernelWords: RawSpan
+
+  /// The sample at `cursor`, after its length; `nil` when it does not hold together.
+  @_lifetime(copy cursor)
+  init?(next cursor: inout ByteCursor) {
+    do throws(MalformedInput) {
+      let length: UInt32 = try cursor.read("length")
+      try self.init(try cursor.take(Int(length), "sample"))
+    } catch {
+      return nil
+    }
+  }
+
+  @_lifetime(copy bytes)
+  private init(_ bytes: RawSpan) throws(MalformedInput) {
+    var cursor = ByteCursor(bytes)
+    let kind: UInt16 = try cursor.read("kind")
+    guard kind == UInt16(PYROREC_EVENT_SAMPLE.rawValue) else {
+      throw MalformedInput(field: "kind", offset: FileOffset(0), problem: .unsupported(value: UInt64(kind)))
+    }
+    result = try cursor.read("result")
+    _ = try cursor.read("extra_kind", as: UInt8.self)
+    let userCount: UInt16 = try cursor.read("user_frames")
+    let kernelCount: UInt16 = try cursor.read("kernel_frames")
+    _ = try cursor.read("extra_words", as: UInt32.self)
+    cpu = try cursor.read("cpu")
+    process = try cursor.read("pid")
+    thread = try cursor.read("tid")
+    event = try cursor.read("event")
+    _ = try cursor.read("reserved", as: UInt32.self)
+    time = try cursor.read("time")
+    startTime = try cursor.read("start_time")
+    weight = try cursor.read("weight")
+    _ = try cursor.read("reserved2", as: UInt64.self)
+    userWords = try cursor.take(Int(userCount) * 8, "user frames")
+    kernelWords = try cursor.take(Int(kernelCount) * 8, "kernel frames")
+  }
+}

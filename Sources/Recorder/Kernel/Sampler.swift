@@ -1,0 +1,206 @@
+import Base
+import CLibBPF
+import CRecorderABI
+import Glibc
+import TraceFormat
+
+/// The BPF program loaded and attached to a sampling event on every CPU, and its ring buffer.
+@safe final class Sampler {
+  struct Settings {
+    var frequencyHertz: Int
+    var filtersProcesses = false
+    var cgroupDescriptors: [Int32] = []
+  }
+  struct Event {
+    var name: String
+    var type: UInt32
+    var config: UInt64
+  }
+
+  private let object: OpaquePointer
+  private var ring: OpaquePointer?
+  private var links: [OpaquePointer] = []
+  private let counters: Int32
+  private let targets: Int32
+  private let possibleCPUs: Int
+  private var lostBefore: [UInt64]
+  /// What `consume` fills.
+  private var collected: [UInt8] = []
+  private(set) var event = Event(name: "cpu-clock", type: 1, config: 0)
+
+  /// Loads the program; nothing is sampled yet.
+  init(_ settings: Settings, cpuCount: Int) throws(RecorderError) {
+    unsafe pyrorec_libbpf_capture()
+    unsafe pyrorec_libbpf_clear()
+    let image = Self.embeddedObject()
+    var options = bpf_object_open_opts()
+    options.sz = MemoryLayout<bpf_object_open_opts>.size
+    let opened = unsafe "pyrorec".withCString { name in
+      unsafe options.object_name = name
+      return unsafe image.withUnsafeBytes { unsafe bpf_object__open_mem($0.baseAddress, $0.count, &options) }
+    }
+    guard let opened = unsafe opened else { throw Self.refusal("opening the sampler's object") }
+    var keepsObject = false
+    defer { if !keepsObject { unsafe bpf_object__close(opened) } }
+
+    let bytes = Self.ringBytes(frequency: settings.frequencyHertz, cpus: cpuCount)
+    guard let events = unsafe bpf_object__find_map_by_name(opened, "events"),
+      unsafe bpf_map__set_max_entries(events, UInt32(bytes)) == 0,
+      let constants = unsafe bpf_object__find_map_by_name(opened, ".rodata"),
+      let targetsMap = unsafe bpf_object__find_map_by_name(opened, "targets")
+    else { throw Self.refusal("finding the sampler's maps") }
+    // A map that nothing asks keeps one entry: it is allocated whole.
+    if !settings.filtersProcesses { unsafe bpf_map__set_max_entries(targetsMap, 1) }
+    for name in ["on_fork", "on_exec"] where !settings.filtersProcesses {
+      if let program = unsafe bpf_object__find_program_by_name(opened, name) { unsafe bpf_program__set_autoload(program, false) }
+    }
+    var values = pyrorec_settings()
+    values.filter_processes = settings.filtersProcesses ? 1 : 0
+    values.filter_cgroups = UInt32(settings.cgroupDescriptors.count)
+    values.wakeup_bytes = UInt64(bytes / 8)
+    values.self_pid = UInt32(getpid())
+    var size = 0
+    guard let initial = unsafe bpf_map__initial_value(constants, &size), size >= MemoryLayout<pyrorec_settings>.size
+    else { throw Self.refusal("setting the sampler's constants") }
+    unsafe initial.copyMemory(from: &values, byteCount: MemoryLayout<pyrorec_settings>.size)
+    guard unsafe bpf_object__load(opened) == 0 else { throw Self.refusal("loading the sampler") }
+    guard let cgroups = unsafe bpf_object__find_map_by_name(opened, "cgroups"),
+      let countersMap = unsafe bpf_object__find_map_by_name(opened, "counters")
+    else { throw Self.refusal("finding the sampler's maps") }
+    for (index, descriptor) in settings.cgroupDescriptors.enumerated() {
+      var key = UInt32(index)
+      var value = descriptor
+      guard unsafe bpf_map_update_elem(bpf_map__fd(cgroups), &key, &value, 0) == 0 else { throw Self.refusal("setting the cgroups") }
+    }
+    unsafe targets = bpf_map__fd(targetsMap)
+    unsafe counters = bpf_map__fd(countersMap)
+    possibleCPUs = max(Int(libbpf_num_possible_cpus()), 1)
+    lostBefore = [UInt64](repeating: 0, count: possibleCPUs)
+    unsafe object = opened
+    keepsObject = true
+
+    let context = unsafe Unmanaged.passUnretained(self).toOpaque()
+    unsafe ring = ring_buffer__new(
+      bpf_map__fd(events),
+      { context, data, size in
+        // Safe: libbpf hands back the context given below, alive as long as the ring, and `size` readable bytes.
+        guard let context = unsafe context, let data = unsafe data else { return 0 }
+        let sampler = unsafe Unmanaged<Sampler>.fromOpaque(context).takeUnretainedValue()
+        unsafe sampler.collect(UnsafeRawBufferPointer(start: data, count: size))
+        return 0
+      }, context, nil)
+    guard unsafe ring != nil else { throw Self.refusal("mapping the ring buffer (\(bytes >> 10) KiB)") }
+  }
+
+  deinit {
+    for unsafe link in unsafe links { _ = unsafe bpf_link__destroy(link) }
+    unsafe ring_buffer__free(ring)
+    unsafe bpf_object__close(object)
+  }
+
+  /// Becomes readable when a part of the ring buffer is full.
+  var descriptor: Int32 { unsafe ring_buffer__epoll_fd(ring) }
+
+  /// Begins to sample on every CPU of `cpus`.
+  func start(cpus: [Int32], frequencyHertz: Int) throws(RecorderError) {
+    for name in ["on_fork", "on_exec"] {
+      guard let program = unsafe bpf_object__find_program_by_name(object, name), unsafe bpf_program__autoload(program) else { continue }
+      guard let link = unsafe bpf_program__attach(program) else { throw Self.refusal("attaching \(name)") }
+      unsafe links.append(link)
+    }
+    guard let program = unsafe bpf_object__find_program_by_name(object, "on_sample") else { throw Self.refusal("finding on_sample") }
+    // Cycles where there is a performance monitoring unit, the CPU's clock elsewhere (most virtual machines).
+    let choices = [Event(name: "cycles", type: 0, config: 0), Event(name: "cpu-clock", type: 1, config: 0)]
+    var chosen: Event?
+    for cpu in cpus {
+      var descriptor: Int32 = -1
+      for choice in chosen.map({ [$0] }) ?? choices {
+        var attributes = perf_event_attr()
+        unsafe pyrorec_sampling_attr(&attributes, choice.type, choice.config, UInt64(frequencyHertz))
+        descriptor = unsafe pyrorec_perf_event_open(&attributes, -1, cpu, -1, UInt(PERF_FLAG_FD_CLOEXEC))
+        if descriptor >= 0 {
+          chosen = choice
+          break
+        }
+        if errno == EACCES || errno == EPERM { break }
+      }
+      if descriptor < 0, errno == ENODEV { continue }
+      guard descriptor >= 0 else { throw .refused(operation: "perf_event_open for sampling on CPU \(cpu)", code: errno, detail: "") }
+      guard let link = unsafe bpf_program__attach_perf_event(program, descriptor) else {
+        let error = Self.refusal("attaching the sampler to CPU \(cpu)")
+        _ = close(descriptor)
+        throw error
+      }
+      unsafe links.append(link)
+    }
+    if let chosen { event = chosen }
+  }
+
+  /// Stops sampling; what is in the ring buffer stays to be read.
+  func stop() {
+    for unsafe link in unsafe links { _ = unsafe bpf_link__destroy(link) }
+    unsafe links.removeAll()
+  }
+
+  /// Appends every waiting sample, each after its length.
+  func drain(into bytes: inout [UInt8]) {
+    swap(&bytes, &collected)
+    _ = unsafe ring_buffer__consume(ring)
+    swap(&bytes, &collected)
+  }
+
+  private func collect(_ sample: UnsafeRawBufferPointer) {
+    let length = unsafe UInt32(truncatingIfNeeded: sample.count)
+    for shift: UInt32 in [0, 8, 16, 24] { collected.append(UInt8(truncatingIfNeeded: length >> shift)) }
+    unsafe collected.append(contentsOf: sample)
+  }
+
+  /// Samples lost on each CPU since the last call.
+  func takeLosses() -> [(cpu: UInt32, count: UInt64)] {
+    var key = UInt32(PYROREC_COUNTER_LOST.rawValue)
+    var values = [UInt64](repeating: 0, count: possibleCPUs)
+    // Safe: a per-CPU value is one 8-byte number for each possible CPU.
+    guard unsafe values.withUnsafeMutableBytes({ unsafe bpf_map_lookup_elem(counters, &key, $0.baseAddress) }) == 0 else { return [] }
+    var found: [(UInt32, UInt64)] = []
+    for cpu in 0..<possibleCPUs where values[cpu] > lostBefore[cpu] { found.append((UInt32(cpu), values[cpu] - lostBefore[cpu])) }
+    lostBefore = values
+    return found
+  }
+
+  func setTarget(_ pid: UInt32, _ state: pyrorec_target_state) throws(RecorderError) {
+    var key = pid
+    var value = state.rawValue
+    guard unsafe bpf_map_update_elem(targets, &key, &value, 0) == 0 else { throw Self.refusal("adding process \(pid)") }
+  }
+
+  func removeTarget(_ pid: UInt32) {
+    var key = pid
+    _ = unsafe bpf_map_delete_elem(targets, &key)
+  }
+
+  /// A second of samples at half a kilobyte each, between 2 and 16 MiB, a power of two.
+  static func ringBytes(frequency: Int, cpus: Int) -> Int {
+    let wanted = frequency.multipliedReportingOverflow(by: cpus * 512).partialValue
+    var bytes = 2 << 20
+    while bytes < min(wanted, 16 << 20) { bytes *= 2 }
+    return bytes
+  }
+
+  private static func refusal(_ operation: String) -> RecorderError {
+    let code = errno
+    let words = unsafe String(cString: pyrorec_libbpf_messages())
+    return .refused(operation: operation, code: code, detail: words)
+  }
+
+  private static func embeddedObject() -> [UInt8] {
+    func value(_ digit: UInt8) -> UInt8 { digit < 0x3a ? digit - 0x30 : digit - 0x61 + 10 }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(EmbeddedBPF.byteCount)
+    unsafe EmbeddedBPF.hex.withUTF8Buffer { digits in
+      for index in 0..<EmbeddedBPF.byteCount {
+        bytes.append(unsafe value(digits[index * 2]) << 4 | value(digits[index * 2 + 1]))
+      }
+    }
+    return bytes
+  }
+}

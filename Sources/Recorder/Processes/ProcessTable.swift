@@ -1,0 +1,116 @@
+import Base
+import TraceFormat
+
+/// One program in one process, as far as the recorder knows it.
+final class RecordedProcess {
+  struct Mapping {
+    var start: UInt64
+    var end: UInt64
+    var fileOffset: UInt64
+    var protection: UInt8
+    var image: ImageTable.Image
+    var time: UInt64
+  }
+
+  let pid: UInt32
+  /// CLOCK_BOOTTIME ns; 0 when not known yet. Exact once a sample told it.
+  var startTime: UInt64
+  var startIsExact = false
+  /// Events older than this are already in what `/proc` said; 0 for a process that was seen to begin.
+  var scannedAt: UInt64
+  /// When the program began.
+  var programTime: UInt64
+  var facts: ProcessFacts
+  /// Reads of facts still to try, because the kernel had not set them up yet.
+  var attemptsLeft = 0
+  /// Executable mappings, ascending, never overlapping.
+  private(set) var mappings: [Mapping] = []
+  /// Given when the first sample comes: what no sample hits is not written.
+  var handle: ProcessHandle?
+  var space: AddressSpaceHandle?
+  var exitedAt: UInt64?
+
+  init(pid: UInt32, facts: ProcessFacts, startTime: UInt64, scannedAt: UInt64, programTime: UInt64) {
+    self.pid = pid
+    self.facts = facts
+    self.startTime = startTime
+    self.scannedAt = scannedAt
+    self.programTime = programTime
+  }
+
+  /// The child of a fork: same program, same mappings, another process.
+  init(forkOf parent: RecordedProcess, pid: UInt32, time: UInt64) {
+    self.pid = pid
+    facts = parent.facts
+    facts.parent = parent.pid
+    startTime = 0
+    scannedAt = 0
+    programTime = time
+    mappings = parent.mappings
+  }
+
+  enum Insertion { case known, added, replaced }
+
+  /// What a new mapping did to the ones that were there.
+  func insert(_ mapping: Mapping) -> Insertion {
+    var low = 0
+    var high = mappings.count
+    while low < high {  // first mapping that ends after the new one starts
+      let middle = (low + high) / 2
+      if mappings[middle].end <= mapping.start { low = middle + 1 } else { high = middle }
+    }
+    var end = low
+    while end < mappings.count, mappings[end].start < mapping.end { end += 1 }
+    if end == low {
+      mappings.insert(mapping, at: low)
+      return .added
+    }
+    if end == low + 1 {
+      let old = mappings[low]
+      // mprotect and a grown mapping report the same file at the same place again.
+      if old.image === mapping.image, old.start &- old.fileOffset == mapping.start &- mapping.fileOffset {
+        if mapping.start >= old.start, mapping.end <= old.end { return .known }
+      }
+    }
+    // What the new mapping leaves of the old ones at its two ends stays.
+    var rest: [Mapping] = []
+    let first = mappings[low]
+    if first.start < mapping.start {
+      var head = first
+      head.end = mapping.start
+      rest.append(head)
+    }
+    rest.append(mapping)
+    let last = mappings[end - 1]
+    if last.end > mapping.end {
+      var tail = last
+      tail.fileOffset &+= mapping.end &- last.start
+      tail.start = mapping.end
+      rest.append(tail)
+    }
+    mappings.replaceSubrange(low..<end, with: rest)
+    return .replaced
+  }
+
+  func removeAllMappings() { mappings = [] }
+
+  func mapping(at address: UInt64) -> Mapping? {
+    var low = 0
+    var high = mappings.count
+    while low < high {
+      let middle = (low + high) / 2
+      if mappings[middle].end <= address { low = middle + 1 } else { high = middle }
+    }
+    guard low < mappings.count, mappings[low].start <= address else { return nil }
+    return mappings[low]
+  }
+}
+
+/// A thread and the record it has, if any.
+struct RecordedThread {
+  var process: UInt32
+  var comm: String
+  var handle: ThreadHandle?
+  /// The program the handle was given under.
+  var owner: ProcessHandle?
+}

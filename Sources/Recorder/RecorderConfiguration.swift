@@ -1,0 +1,33 @@
+package import Base
+
+/// What a recording was asked for. Every flag of `pyrorec record` is a word of it.
+package struct RecorderConfiguration: Sendable {
+  package enum Images: String, Sendable, CaseIterable {
+    /// What symbolizing and unwinding need of each file that a sample hit.
+    case symbols
+    /// Those files whole.
+    case full
+    /// Only what they are.
+    case none
+  }
+  package var output = "trace.seg"
+  /// Samples a second on each CPU.
+  package var frequencyHertz = 97
+  /// `nil` until interrupted or the command ends.
+  package var durationNanoseconds: UInt64?
+  package var processes: [ProcessID] = []
+  /// Directories below the cgroup v2 mount, or relative to it.
+  package var cgroups: [String] = []
+  /// Container ids or beginnings of them.
+  package var containers: [String] = []
+  /// Empty for none.
+  package var command: [String] = []
+  package var images = Images.symbols
+  package var recorderVersion = ""
+  /// Where the recorder's raw input goes, for tests of the recorder itself; `nil` for nowhere.
+  package var tapePath: String?
+
+  package init() {}
+
+  package var isSystemWide: Bool { processes.isEmpty && cgroups.isEmpty && containers.isEmpty && command.isEmpty }
+}

@@ -1,0 +1,479 @@
+package import Base
+package import TraceFormat
+
+/// What one look at the kernel's buffers brought, and when: all that the recorder's logic knows of the kernel.
+package struct KernelBatch: Sendable {
+  /// CLOCK_MONOTONIC ns just before the first buffer was read: everything older is in this batch or an earlier one.
+  package var time: UInt64
+  /// `struct pyrorec_sample`s in ring-buffer order, each after its length in bytes as a little-endian 32-bit number.
+  package var samples: [UInt8] = []
+  /// perf records, one CPU's after another's. Read after `samples`, so whatever a sample needs is here.
+  package var sideband: [UInt8] = []
+  /// Losses since the last batch.
+  package var losses: [LossRecord] = []
+
+  package init(time: UInt64) { self.time = time }
+}
+
+/// The recorder's own logic: kernel events in, trace records out. It touches nothing but the objects it was given, so
+/// it runs the same on recorded bytes, without a kernel.
+package final class RecordingCore {
+  /// Processes kept in memory; above it new ones are counted as lost.
+  static let maximumProcesses = 65_536
+  static let maximumThreads = 1 << 18
+  /// Executable mappings of one process (vm.max_map_count is 65,530 by default).
+  static let maximumMappings = 65_536
+  /// Frames and samples that one frame of the segment takes without danger of outgrowing its limit.
+  static let maximumPendingNodes = 48_000
+  static let maximumPendingSamples = 32_768
+  /// How long a process is remembered after its exit, for samples that are still in the ring buffer.
+  private static let keptAfterExit: UInt64 = 2_000_000_000
+
+  private let files: any ProcessFileSystem
+  private let sink: any RecordSink
+  private let copier: any ImageCopying
+  private let images: ImageTable
+  private var stacks = StackTable()
+  private var processes: [UInt32: RecordedProcess] = [:]
+  private var threads: [UInt32: RecordedThread] = [:]
+  /// Events not older than the batch they came in: a sample before them may still come.
+  private var held: [SidebandEvent] = []
+  private var exited: [(pid: UInt32, time: UInt64)] = []
+  private var awaitingFacts: [RecordedProcess] = []
+  /// Samples that wait for the next flush, a row for each CPU.
+  private var pending: [[Sample]] = []
+  private var pendingCount = 0
+  private var nextProcess: UInt32 = 1
+  private var nextThread: UInt32 = 1
+  private var nextSpace: UInt32 = 1
+  private var pendingLosses: [LossRecord] = []
+  private var now: UInt64 = 0
+  private(set) package var totals = Totals()
+  /// Told of each process that ended, so that a filter can forget its number.
+  package var onProcessGone: ((UInt32) -> Void)?
+
+  package struct Totals: Sendable {
+    package var samples: UInt64 = 0
+    package var lostSamples: UInt64 = 0
+    package var processes = 0
+  }
+
+  package init(
+    files: any ProcessFileSystem, opener: any ImageOpener, sink: any RecordSink, copier: any ImageCopying
+  ) {
+    self.files = files
+    self.sink = sink
+    self.copier = copier
+    images = ImageTable(opener: opener)
+  }
+
+  // MARK: What is running when the recording begins
+
+  /// Reads every process (or just `only`) from `/proc`.
+  package func scan(only: Set<UInt32>?, time: UInt64) {
+    for pid in files.processes() where only?.contains(pid) ?? true {
+      if processes[pid] == nil { adopt(pid, time: time) }
+    }
+  }
+
+  @discardableResult
+  private func adopt(_ pid: UInt32, time: UInt64) -> RecordedProcess? {
+    guard processes.count < Self.maximumProcesses else {
+      lose(.overLimit, 1)
+      return nil
+    }
+    guard let facts = ProcessFacts(process: pid, in: files) else { return nil }
+    let process = RecordedProcess(
+      pid: pid, facts: facts, startTime: facts.startNanoseconds, scannedAt: time, programTime: time)
+    if !facts.isKernelThread, let text = try? files.read("\(pid)/maps", limit: 64 << 20) {
+      for map in ProcessMap.executable(in: text).prefix(Self.maximumMappings) {
+        let image = images.image(
+          process: pid, start: map.start, byteCount: map.end - map.start, path: map.path, device: map.device,
+          inode: map.inode, generation: 0)
+        _ = process.insert(
+          RecordedProcess.Mapping(
+            start: map.start, end: map.end, fileOffset: map.fileOffset, protection: map.protection, image: image,
+            time: time))
+      }
+    }
+    processes[pid] = process
+    return process
+  }
+
+  // MARK: What happens while it runs
+
+  /// Takes everything that one look at the kernel's buffers brought.
+  package func process(_ batch: KernelBatch) throws(TraceError) {
+    now = batch.time
+    for loss in batch.losses { lose(loss) }
+    var events = held
+    held.removeAll(keepingCapacity: true)
+    let fresh = events.count
+    let malformed = SidebandParser.parse(batch.sideband.span.bytes, into: &events)
+    if malformed > 0 { lose(.malformedEvent, UInt64(malformed)) }
+    retryFacts()
+    // What the process may soon no longer be able to tell is read now, whatever the order of things will be.
+    var factsByEvent: [Int: ProcessFacts] = [:]
+    var imagesByEvent: [Int: ImageTable.Image] = [:]
+    for index in fresh..<events.count {
+      switch events[index].kind {
+      case .comm(_, isExec: true):
+        factsByEvent[index] = ProcessFacts(process: events[index].process.rawValue, in: files)
+      case .mapping(let mapping):
+        imagesByEvent[index] = images.image(
+          process: events[index].process.rawValue, start: mapping.start, byteCount: mapping.byteCount,
+          path: mapping.path, device: mapping.device, inode: mapping.inode, generation: mapping.inodeGeneration)
+      default: break
+      }
+    }
+    // The buffers are one for each CPU; equal times keep their order.
+    let order = events.indices.sorted {
+      (events[$0].time.nanoseconds, $0) < (events[$1].time.nanoseconds, $1)
+    }
+    var next = 0
+    func applyEvents(upTo time: UInt64) throws(TraceError) {
+      while next < order.count, events[order[next]].time.nanoseconds <= time {
+        let index = order[next]
+        next += 1
+        try apply(events[index], facts: factsByEvent[index], image: imagesByEvent[index])
+      }
+    }
+
+    let bytes = batch.samples.span.bytes
+    var cursor = ByteCursor(bytes)
+    while cursor.remaining >= 4 {
+      guard let event = SampleEvent(next: &cursor) else {
+        lose(.malformedEvent, 1)
+        break
+      }
+      try applyEvents(upTo: event.time)
+      try record(event)
+      if pendingCount >= Self.maximumPendingSamples || stacks.pendingNodeCount >= Self.maximumPendingNodes { try writePending() }
+    }
+    try applyEvents(upTo: batch.time)
+    while next < order.count {
+      let index = order[next]
+      next += 1
+      held.append(events[index])
+      // Read early, applied late: what was learnt now stays with the event's process.
+      if let facts = factsByEvent[index] { heldFacts[heldKey(events[index])] = facts }
+    }
+    forgetExited()
+  }
+
+  private var heldFacts: [HeldKey: ProcessFacts] = [:]
+  private struct HeldKey: Hashable {
+    var process: UInt32
+    var time: UInt64
+  }
+  private func heldKey(_ event: SidebandEvent) -> HeldKey {
+    HeldKey(process: event.process.rawValue, time: event.time.nanoseconds)
+  }
+
+  private func apply(_ event: SidebandEvent, facts: ProcessFacts?, image: ImageTable.Image?) throws(TraceError) {
+    let pid = event.process.rawValue
+    let time = event.time.nanoseconds
+    switch event.kind {
+    case .lost(let count):
+      lose(.perfBufferFull, count)
+    case .fork(let parent, let parentThread):
+      if parent == event.process {
+        guard threads.count < Self.maximumThreads else { return lose(.overLimit, 1) }
+        let comm = threads[parentThread.rawValue]?.comm ?? processes[pid]?.facts.comm ?? ""
+        threads[event.thread.rawValue] = RecordedThread(process: pid, comm: comm)
+        return
+      }
+      if let known = processes[pid], known.scannedAt > time { return }
+      try end(pid, time: time)
+      guard processes.count < Self.maximumProcesses else { return lose(.overLimit, 1) }
+      guard let source = processes[parent.rawValue] ?? adopt(parent.rawValue, time: time) else { return }
+      let child = RecordedProcess(forkOf: source, pid: pid, time: time)
+      processes[pid] = child
+      threads[event.thread.rawValue] = RecordedThread(
+        process: pid, comm: threads[parentThread.rawValue]?.comm ?? source.facts.comm)
+    case .comm(let name, let isExec):
+      let comm = String(decoding: name, as: UTF8.self)
+      if isExec {
+        if let known = processes[pid], known.scannedAt > time { return }
+        try exec(pid, comm: comm, time: time, facts: facts ?? heldFacts.removeValue(forKey: heldKey(event)))
+      }
+      threads[event.thread.rawValue] = RecordedThread(process: pid, comm: comm)
+      if event.thread.rawValue == pid { processes[pid]?.facts.comm = comm }
+    case .exit:
+      threads[event.thread.rawValue] = nil
+      if event.thread.rawValue == pid, let process = processes[pid] {
+        process.exitedAt = time
+        exited.append((pid, time))
+      }
+    case .mapping(let mapping):
+      guard let process = processes[pid] ?? adopt(pid, time: time), process.scannedAt <= time else { return }
+      let image = image ?? images.image(
+        process: pid, start: mapping.start, byteCount: mapping.byteCount, path: mapping.path, device: mapping.device,
+        inode: mapping.inode, generation: mapping.inodeGeneration)
+      try insert(
+        RecordedProcess.Mapping(
+          start: mapping.start, end: mapping.start &+ mapping.byteCount, fileOffset: mapping.fileOffset,
+          protection: mapping.protection, image: image, time: time),
+        into: process)
+    }
+  }
+
+  /// The process runs another program from `time` on: a new program record, a new address space.
+  private func exec(_ pid: UInt32, comm: String, time: UInt64, facts: ProcessFacts?) throws(TraceError) {
+    let before = processes[pid]
+    if let handle = before?.handle {
+      try sink.append(.processEnd(ProcessEndRecord(handle: handle, time: MonotonicInstant(nanoseconds: time))))
+    }
+    var known = facts ?? before?.facts
+    if facts == nil {
+      // The program is gone before it could be asked: what it was before it ran is not what it is.
+      known?.executable = ""
+      known?.commandLine = []
+    }
+    guard var current = known else { return }
+    current.comm = comm
+    let process = RecordedProcess(
+      pid: pid, facts: current, startTime: before?.startTime ?? current.startNanoseconds, scannedAt: 0, programTime: time)
+    process.startIsExact = before?.startIsExact ?? false
+    // The arguments are set up a moment after the name.
+    if facts != nil, current.commandLine.isEmpty {
+      process.attemptsLeft = 3
+      awaitingFacts.append(process)
+    }
+    processes[pid] = process
+  }
+
+  private func insert(_ mapping: RecordedProcess.Mapping, into process: RecordedProcess) throws(TraceError) {
+    guard mapping.start < mapping.end else { return lose(.malformedEvent, 1) }
+    guard process.mappings.count < Self.maximumMappings else { return lose(.overLimit, 1) }
+    // The first file that exec maps is the program itself.
+    if process.facts.executable.isEmpty, mapping.image.kind == .file { process.facts.executable = mapping.image.path }
+    switch process.insert(mapping) {
+    case .known: return
+    case .added:
+      if let space = process.space { try write(mapping, in: space) }
+    case .replaced:
+      guard let old = process.space, let handle = process.handle else { return }
+      let space = AddressSpaceHandle(nextSpace)
+      nextSpace += 1
+      process.space = space
+      try sink.append(
+        .addressSpace(
+          AddressSpaceRecord(
+            handle: space, process: handle, time: MonotonicInstant(nanoseconds: mapping.time), origin: .remap, inherits: old)))
+      try write(mapping, in: space)
+    }
+  }
+
+  private func end(_ pid: UInt32, time: UInt64) throws(TraceError) {
+    guard let process = processes.removeValue(forKey: pid) else { return }
+    guard let handle = process.handle else { return }
+    try sink.append(
+      .processEnd(ProcessEndRecord(handle: handle, time: MonotonicInstant(nanoseconds: process.exitedAt ?? time))))
+  }
+
+  private func forgetExited() {
+    var count = 0
+    for (pid, time) in exited {
+      guard time &+ Self.keptAfterExit < now else { break }
+      count += 1
+      guard let process = processes[pid], process.exitedAt == time else { continue }
+      try? end(pid, time: time)  // a full disk shows itself at the next flush
+      onProcessGone?(pid)
+    }
+    exited.removeFirst(count)
+  }
+
+  private func retryFacts() {
+    guard !awaitingFacts.isEmpty else { return }
+    var still: [RecordedProcess] = []
+    for process in awaitingFacts where process.exitedAt == nil && processes[process.pid] === process {
+      process.attemptsLeft -= 1
+      let arguments = ProcessFacts.commandLine(of: process.pid, in: files)
+      if arguments.isEmpty {
+        if process.attemptsLeft > 0 { still.append(process) }
+        continue
+      }
+      process.facts.commandLine = arguments
+      if process.handle != nil { try? write(process) }
+    }
+    awaitingFacts = still
+  }
+
+  // MARK: Samples
+
+  private func record(_ event: borrowing SampleEvent) throws(TraceError) {
+    guard let process = try process(for: event) else { return lose(.overLimit, 1) }
+    if process.handle == nil { try materialize(process) }
+    guard let handle = process.handle, let space = process.space else { return }
+    let thread = try thread(for: event, in: process, handle: handle)
+    let user = stacks.intern(event.userWords, addressSpace: space)
+    let kernel = stacks.intern(event.kernelWords, addressSpace: .kernel)
+    if !stacks.newFrames.isEmpty { note(stacks.takeNewFrames(), of: process) }
+    while pending.count <= Int(event.cpu) {
+      guard pending.count < 8192 else { return lose(.malformedEvent, 1) }  // CONFIG_NR_CPUS ends there
+      pending.append([])
+    }
+    pending[Int(event.cpu)].append(
+      Sample(
+        cpu: event.cpu, timeMicroseconds: event.time / 1000, thread: thread, userStack: user, kernelStack: kernel,
+        event: EventHandle(event.event), weight: event.weight, result: event.result))
+    pendingCount += 1
+    totals.samples += 1
+  }
+
+  private func process(for event: borrowing SampleEvent) throws(TraceError) -> RecordedProcess? {
+    let pid = event.process
+    if let known = processes[pid] {
+      if !known.startIsExact {
+        // `/proc` counts in ticks; more than two apart is another life of the same number.
+        let difference = Int64(bitPattern: event.startTime &- known.startTime)
+        if known.startTime == 0 || abs(difference) <= 2 * Int64(ProcessFacts.nanosecondsPerTick) {
+          known.startTime = event.startTime
+          known.startIsExact = true
+        }
+      }
+      if known.startTime == event.startTime { return known }
+      try end(pid, time: event.time)
+    }
+    if let adopted = adopt(pid, time: event.time) {
+      adopted.startTime = event.startTime
+      adopted.startIsExact = true
+      return adopted
+    }
+    guard processes.count < Self.maximumProcesses else { return nil }
+    // Gone, and nothing told of its beginning (perf's buffer was full): its addresses are still worth keeping.
+    let process = RecordedProcess(
+      pid: pid, facts: ProcessFacts(), startTime: event.startTime, scannedAt: event.time, programTime: event.time)
+    process.startIsExact = true
+    processes[pid] = process
+    exited.append((pid, event.time))
+    process.exitedAt = event.time
+    return process
+  }
+
+  private func thread(
+    for event: borrowing SampleEvent, in process: RecordedProcess, handle: ProcessHandle
+  ) throws(TraceError) -> ThreadHandle {
+    let tid = event.thread
+    var thread: RecordedThread
+    if let known = threads[tid], known.process == process.pid {
+      if let given = known.handle, known.owner == handle { return given }
+      thread = known
+    } else {
+      let text = try? files.read("\(process.pid)/task/\(tid)/comm", limit: 256)
+      let comm = text.map { String(decoding: $0.last == 0x0a ? $0.dropLast() : $0[...], as: UTF8.self) }
+      thread = RecordedThread(process: process.pid, comm: comm ?? process.facts.comm)
+    }
+    let given = ThreadHandle(nextThread)
+    nextThread += 1
+    thread.handle = given
+    thread.owner = handle
+    if threads.count < Self.maximumThreads { threads[tid] = thread }
+    try sink.append(
+      .thread(
+        ThreadRecord(
+          handle: given, process: handle, id: ThreadID(tid), time: MonotonicInstant(nanoseconds: event.time),
+          comm: thread.comm)))
+    return given
+  }
+
+  /// Writes what is known of a process once its first sample is there.
+  private func materialize(_ process: RecordedProcess) throws(TraceError) {
+    process.handle = ProcessHandle(nextProcess)
+    nextProcess += 1
+    totals.processes += 1
+    try write(process)
+    let space = AddressSpaceHandle(nextSpace)
+    nextSpace += 1
+    process.space = space
+    try sink.append(
+      .addressSpace(
+        AddressSpaceRecord(
+          handle: space, process: ProcessHandle(nextProcess - 1), time: MonotonicInstant(nanoseconds: process.programTime),
+          origin: process.scannedAt != 0 ? .scan : .exec)))
+    for mapping in process.mappings { try write(mapping, in: space) }
+  }
+
+  private func write(_ process: RecordedProcess) throws(TraceError) {
+    guard let handle = process.handle else { return }
+    var record = ProcessRecord(
+      handle: handle,
+      identity: ProcessIdentity(pid: ProcessID(process.pid), startNanoseconds: process.startTime),
+      time: MonotonicInstant(nanoseconds: process.programTime))
+    record.parent = ProcessID(process.facts.parent)
+    record.comm = process.facts.comm
+    record.executable = process.facts.executable
+    record.commandLine = process.facts.commandLine
+    record.cgroup = process.facts.cgroup
+    record.containerID = process.facts.containerID
+    record.namespaces = process.facts.namespaces
+    record.userID = process.facts.userID
+    record.isKernelThread = process.facts.isKernelThread
+    try sink.append(.process(record))
+  }
+
+  private func write(_ mapping: RecordedProcess.Mapping, in space: AddressSpaceHandle) throws(TraceError) {
+    let image = mapping.image
+    if image.handle == nil {
+      try sink.append(.image(images.record(of: image)))
+    }
+    try sink.append(
+      .mapping(
+        MappingRecord(
+          addressSpace: space, image: images.giveHandle(to: image), time: MonotonicInstant(nanoseconds: mapping.time),
+          start: ProcessAddress(mapping.start), byteCount: mapping.end &- mapping.start,
+          fileOffset: FileOffset(mapping.fileOffset), protection: mapping.protection)))
+  }
+
+  /// Asks for a copy of every image that a frame seen for the first time lies in.
+  private func note(_ frames: [(addressSpace: UInt32, address: UInt64)], of process: RecordedProcess) {
+    var kernel: [UInt64] = []
+    for frame in frames {
+      if frame.addressSpace == AddressSpaceHandle.kernel.rawValue {
+        kernel.append(frame.address)
+      } else if let mapping = process.mapping(at: frame.address), !mapping.image.isWanted {
+        mapping.image.isWanted = true
+        copier.copy(images.request(for: mapping.image))
+      }
+    }
+    if !kernel.isEmpty { copier.lookUp(kernelAddresses: kernel) }
+  }
+
+  // MARK: Writing
+
+  /// Writes what waits and makes it safe from a kill.
+  package func flush() throws(TraceError) {
+    try writePending()
+    for loss in pendingLosses { try sink.append(.loss(loss)) }
+    pendingLosses.removeAll(keepingCapacity: true)
+    try sink.flush()
+  }
+
+  private func writePending() throws(TraceError) {
+    if stacks.hasNew { try sink.append(.stacks(stacks.takeBatch())) }
+    guard pendingCount > 0 else { return }
+    var samples: [Sample] = []
+    samples.reserveCapacity(pendingCount)
+    for cpu in pending.indices {
+      samples += pending[cpu]
+      pending[cpu].removeAll(keepingCapacity: true)
+    }
+    pendingCount = 0
+    try sink.append(.samples(SampleBatch(samples: samples)))
+  }
+
+  private func lose(_ reason: LossRecord.Reason, _ count: UInt64) {
+    lose(LossRecord(reason: reason, cpu: .max, time: MonotonicInstant(nanoseconds: now), count: count))
+  }
+
+  private func lose(_ loss: LossRecord) {
+    if loss.reason.isSamples { totals.lostSamples += loss.count }
+    // One record for each reason and CPU between two flushes, however many events there were.
+    if let index = pendingLosses.firstIndex(where: { $0.reason == loss.reason && $0.cpu == loss.cpu }) {
+      pendingLosses[index].count += loss.count
+    } else {
+      pendingLosses.append(loss)
+    }
+  }
+}

@@ -1,0 +1,175 @@
+import Base
+import TraceFormat
+
+/// The trie of all frames seen, so that a stack is written once and a sample names it by number.
+///
+/// Its memory is taken once and does not grow. When it is full it forgets everything and goes on with higher
+/// numbers: stacks that come again are written again, which costs bytes and loses nothing.
+struct StackTable: ~Copyable {
+  /// Frames remembered. Power of two.
+  static let maximumNodes = 1 << 18
+  /// Stacks remembered. Power of two.
+  static let maximumStacks = 1 << 17
+
+  private var nodeParents: [UInt32]
+  private var nodeValues: [UInt64]
+  private var nodeCount = 0
+  /// Open addressing on (parent, value): index of a node plus one, 0 for free.
+  private var nodeSlots: [UInt32]
+
+  private var stackLeaves: [UInt32]
+  private var stackHashes: [UInt64]
+  private var stackDepths: [UInt16]
+  private var stackCount = 0
+  /// Open addressing on a stack's hash: index of a stack plus one, 0 for free.
+  private var stackSlots: [UInt32]
+
+  /// The handle of the node with index 0; 0 itself is no node.
+  private var nodeBase: UInt32 = 1
+  private var stackBase: UInt32 = 1
+  /// What is new since the last `takeBatch`.
+  private var batch: StackBatch
+
+  /// New frames since the last `takeNewFrames`, for whoever copies images and looks up kernel symbols.
+  private(set) var newFrames: [(addressSpace: UInt32, address: UInt64)] = []
+
+  init() {
+    nodeParents = [UInt32](repeating: 0, count: Self.maximumNodes)
+    nodeValues = [UInt64](repeating: 0, count: Self.maximumNodes)
+    nodeSlots = [UInt32](repeating: 0, count: Self.maximumNodes * 2)
+    stackLeaves = [UInt32](repeating: 0, count: Self.maximumStacks)
+    stackHashes = [UInt64](repeating: 0, count: Self.maximumStacks)
+    stackDepths = [UInt16](repeating: 0, count: Self.maximumStacks)
+    stackSlots = [UInt32](repeating: 0, count: Self.maximumStacks * 2)
+    batch = StackBatch(firstStack: StackHandle(1), firstNode: NodeHandle(1))
+  }
+
+  /// The handle of the stack whose frames are `words` (64-bit addresses, innermost first) in `addressSpace`.
+  /// Empty for no words.
+  mutating func intern(_ words: RawSpan, addressSpace: AddressSpaceHandle) -> StackHandle {
+    let count = words.byteCount / 8
+    guard count > 0 else { return .empty }
+    var hash = (UInt64(addressSpace.rawValue) &+ 1) &* 0x9e37_79b9_7f4a_7c15
+    for index in 0..<count {
+      hash = (hash ^ Self.word(words, index)) &* 0xff51_afd7_ed55_8ccd
+      hash ^= hash &>> 29
+    }
+    let mask = Self.maximumStacks * 2 - 1
+    var slot = Int(truncatingIfNeeded: hash &>> 20) & mask
+    while true {
+      let found = stackSlots[slot]
+      if found == 0 { break }
+      let stack = Int(found) - 1
+      if stackHashes[stack] == hash, matches(stack, words, count: count, addressSpace) {
+        return StackHandle(stackBase &+ UInt32(stack))
+      }
+      slot = (slot + 1) & mask
+    }
+    // Room for the worst case, so that one stack never straddles two generations.
+    if stackCount >= Self.maximumStacks * 7 / 8 || nodeCount + count + 1 >= Self.maximumNodes * 7 / 8 {
+      forget()
+      slot = Int(truncatingIfNeeded: hash &>> 20) & mask
+    }
+    let leaf = insert(words, count: count, addressSpace)
+    stackLeaves[stackCount] = leaf
+    stackHashes[stackCount] = hash
+    stackDepths[stackCount] = UInt16(truncatingIfNeeded: count)
+    stackSlots[slot] = UInt32(stackCount) + 1
+    defer { stackCount += 1 }
+    return StackHandle(stackBase &+ UInt32(stackCount))
+  }
+
+  /// What was interned for the first time since the last call.
+  mutating func takeBatch() -> StackBatch {
+    defer {
+      batch = StackBatch(
+        firstStack: StackHandle(stackBase &+ UInt32(stackCount)), firstNode: NodeHandle(nodeBase &+ UInt32(nodeCount)))
+    }
+    return batch
+  }
+
+  var hasNew: Bool { !batch.stacks.isEmpty }
+  /// Bytes that the waiting batch will take at most, so that a frame never outgrows its limit.
+  var pendingNodeCount: Int { batch.nodes.count }
+
+  mutating func takeNewFrames() -> [(addressSpace: UInt32, address: UInt64)] {
+    defer { newFrames.removeAll(keepingCapacity: true) }
+    return newFrames
+  }
+
+  private static func word(_ words: RawSpan, _ index: Int) -> UInt64 {
+    // Safe: callers pass an index below `byteCount / 8`.
+    UInt64(littleEndian: unsafe words.unsafeLoadUnaligned(fromUncheckedByteOffset: index &* 8, as: UInt64.self))
+  }
+
+  private func matches(_ stack: Int, _ words: RawSpan, count: Int, _ space: AddressSpaceHandle) -> Bool {
+    guard Int(stackDepths[stack]) == count else { return false }
+    var node = stackLeaves[stack]
+    for index in 0..<count {
+      if node == 0 || nodeValues[Int(node) - 1] != Self.word(words, index) { return false }
+      node = nodeParents[Int(node) - 1]
+    }
+    return node != 0 && nodeParents[Int(node) - 1] == 0 && nodeValues[Int(node) - 1] == UInt64(space.rawValue)
+  }
+
+  /// - Returns: the leaf's index plus one.
+  private mutating func insert(_ words: RawSpan, count: Int, _ space: AddressSpaceHandle) -> UInt32 {
+    var parent: UInt32 = 0
+    var index = count  // the root first, then the outermost frame
+    var value = UInt64(space.rawValue)
+    while let child = find(parent: parent, value: value) {
+      parent = child
+      index -= 1
+      if index < 0 { break }
+      value = Self.word(words, index)
+    }
+    batch.stacks.append(
+      StackBatch.NewStack(
+        attach: NodeHandle(parent == 0 ? 0 : nodeBase &+ parent &- 1), newNodeCount: UInt32(index + 1)))
+    let kind: StackNode.Space = space == .kernel ? .kernel : .user
+    while index >= 0 {
+      let isRoot = index == count
+      batch.nodes.append(StackBatch.NewNode(space: isRoot ? .root : kind, value: value))
+      if !isRoot { newFrames.append((space.rawValue, value)) }
+      parent = add(parent: parent, value: value)
+      index -= 1
+      if index >= 0 { value = Self.word(words, index) }
+    }
+    return parent
+  }
+
+  private static func slot(parent: UInt32, value: UInt64) -> Int {
+    var hash = (value ^ (UInt64(parent) &* 0x9e37_79b9_7f4a_7c15)) &* 0xff51_afd7_ed55_8ccd
+    hash ^= hash &>> 32
+    return Int(truncatingIfNeeded: hash) & (maximumNodes * 2 - 1)
+  }
+
+  private func find(parent: UInt32, value: UInt64) -> UInt32? {
+    var slot = Self.slot(parent: parent, value: value)
+    while nodeSlots[slot] != 0 {
+      let node = Int(nodeSlots[slot]) - 1
+      if nodeParents[node] == parent, nodeValues[node] == value { return nodeSlots[slot] }
+      slot = (slot + 1) & (Self.maximumNodes * 2 - 1)
+    }
+    return nil
+  }
+
+  private mutating func add(parent: UInt32, value: UInt64) -> UInt32 {
+    nodeParents[nodeCount] = parent
+    nodeValues[nodeCount] = value
+    nodeCount += 1
+    var slot = Self.slot(parent: parent, value: value)
+    while nodeSlots[slot] != 0 { slot = (slot + 1) & (Self.maximumNodes * 2 - 1) }
+    nodeSlots[slot] = UInt32(nodeCount)
+    return UInt32(nodeCount)
+  }
+
+  private mutating func forget() {
+    nodeBase &+= UInt32(nodeCount)
+    stackBase &+= UInt32(stackCount)
+    nodeCount = 0
+    stackCount = 0
+    for slot in nodeSlots.indices { nodeSlots[slot] = 0 }
+    for slot in stackSlots.indices { stackSlots[slot] = 0 }
+  }
+}
