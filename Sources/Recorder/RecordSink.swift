@@ -6,3 +6,4 @@ package protocol RecordSink: AnyObject, Sendable {
   /// Puts everything appended so far where a killed recorder leaves it readable.
   func flush() throws(TraceError)
 }
+extension SegmentWriter: RecordSink {}

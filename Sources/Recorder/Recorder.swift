@@ -1,2 +1,346 @@
-import CLibBPF
+import Base
 import CRecorderABI
+import Dispatch
+import Glibc
+import TraceFormat
+
+/// One recording, from opening the file to closing it.
+///
+/// One thread does everything that must not wait: it looks at the kernel's buffers several times a second, keeps the
+/// process table and writes a frame about once a second. Copying images and reading kernel symbols happen beside it.
+package final class Recorder {
+  /// How long the loop sleeps when nothing wakes it: what the ring buffer holds meanwhile dies with a killed recorder.
+  private static let drainInterval: UInt64 = 200_000_000
+  /// How old written samples may grow before a frame is made of them. Together with the drain below one second.
+  private static let flushInterval: UInt64 = 700_000_000
+  /// Beginnings of programs wake the loop at once, but not more often than this: a busy build starts hundreds a second.
+  private static let wakeupPause: UInt64 = 2_000_000
+
+  private let configuration: RecorderConfiguration
+  private let files = LiveProcessFileSystem()
+
+  package init(_ configuration: RecorderConfiguration) { self.configuration = configuration }
+
+  /// Told while recording, about once a second: seconds so far, samples, lost samples.
+  package var onProgress: ((_ seconds: Double, _ samples: UInt64, _ lost: UInt64) -> Void)?
+  /// Told once samples are being taken.
+  package var onReady: (() -> Void)?
+
+  /// Records until the duration is over, the command or the processes ended, or a signal asks for the end.
+  package func run() throws(RecorderError) -> RecordingReport {
+    let host = HostIdentity.current()
+    try KernelAbilities.check(files: files, release: host.kernelRelease)
+    let limit = KernelAbilities.maximumSampleRate()
+    guard configuration.frequencyHertz <= limit else {
+      throw .frequencyTooHigh(asked: configuration.frequencyHertz, limit: limit)
+    }
+    Self.raiseDescriptorLimit()
+    var selection = try TargetSelection(configuration, files: files)
+    defer { selection.close() }
+    // Signals become readable bytes; blocked before any other thread begins, so that none of them takes one.
+    let signals = try SignalDescriptor([SIGINT, SIGTERM, SIGHUP])
+
+    let cpus = KernelAbilities.onlineCPUs()
+    var settings = Sampler.Settings(frequencyHertz: configuration.frequencyHertz)
+    settings.filtersProcesses = !selection.processes.isEmpty || !configuration.command.isEmpty
+    settings.cgroupDescriptors = selection.cgroupDescriptors
+    let sampler = try Sampler(settings, cpuCount: cpus.count)
+    // Before sampling begins, so that no process starts unseen.
+    let sideband = try SidebandRings(cpus: cpus)
+    let header = SegmentHeader(
+      traceID: Self.randomBytes(16), anchor: Clock.anchor(), machine: host.machine, kernelRelease: host.kernelRelease,
+      kernelVersion: host.kernelVersion, hostName: host.hostName, cpuCount: UInt32(cpus.count),
+      recorderVersion: configuration.recorderVersion, abilities: abilities())
+    let writer: SegmentWriter
+    do throws(TraceError) { writer = try SegmentWriter(path: configuration.output, header: header) } catch { throw .trace(error) }
+
+    var command: CommandProcess?
+    if !configuration.command.isEmpty {
+      do throws(RecorderError) {
+        command = try CommandProcess(configuration.command)
+      } catch {
+        writer.discard()
+        throw error
+      }
+    }
+    var tape: TapeWriter?
+    if let path = configuration.tapePath {
+      do throws(SystemCallError) { tape = try TapeWriter(path: path) } catch { throw .systemCall(error) }
+    }
+    let session = Session(
+      configuration: configuration, files: files, sampler: sampler, sideband: sideband, writer: writer, signals: signals,
+      tape: tape)
+    session.onProgress = onProgress
+    do throws(RecorderError) {
+      return try session.run(command: command, targets: selection.processes, cpus: cpus, onReady: onReady)
+    } catch {
+      // Nothing was sampled yet: an empty file would only stand in the way of the one before.
+      if !session.hasStarted { writer.discard() }
+      throw error
+    }
+  }
+
+  /// What the header says of the recorder's means, sorted by name.
+  private func abilities() -> [SegmentHeader.Ability] {
+    [
+      SegmentHeader.Ability(name: "clock", value: "monotonic"),
+      SegmentHeader.Ability(name: "frequency_hz", value: String(configuration.frequencyHertz)),
+      SegmentHeader.Ability(name: "images", value: configuration.images.rawValue),
+      SegmentHeader.Ability(name: "scope", value: configuration.isSystemWide ? "system" : "selected"),
+      SegmentHeader.Ability(name: "unwinder", value: "frame-pointers"),
+    ]
+  }
+
+  /// Every mapped file may be held open; what the hard limit allows is ours to use.
+  private static func raiseDescriptorLimit() {
+    var limit = rlimit()
+    guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+    limit.rlim_cur = limit.rlim_max
+    _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+  }
+
+  private static func randomBytes(_ count: Int) -> [UInt8] {
+    var generator = SystemRandomNumberGenerator()
+    return (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
+  }
+
+  // MARK: -
+
+  private final class Session {
+    private let configuration: RecorderConfiguration
+    private let sampler: Sampler
+    private let sideband: SidebandRings
+    private let writer: SegmentWriter
+    private let signals: SignalDescriptor
+    private let tape: TapeWriter?
+    private let copier: ImageCopier
+    private let core: RecordingCore
+    private var report = RecordingReport()
+    private var failure: TraceError?
+    private(set) var hasStarted = false
+    var onProgress: ((Double, UInt64, UInt64) -> Void)?
+
+    init(
+      configuration: RecorderConfiguration, files: any ProcessFileSystem, sampler: Sampler, sideband: SidebandRings,
+      writer: SegmentWriter, signals: SignalDescriptor, tape: TapeWriter?
+    ) {
+      self.tape = tape
+      self.configuration = configuration
+      self.sampler = sampler
+      self.sideband = sideband
+      self.writer = writer
+      self.signals = signals
+      copier = ImageCopier(sink: writer, mode: configuration.images, files: files)
+      let answering: any ProcessFileSystem = tape.map { tape in TapingProcessFileSystem(files) { tape.write($0) } } ?? files
+      core = RecordingCore(files: answering, opener: LiveImageOpener(), sink: writer, copier: copier)
+    }
+
+    func run(
+      command: CommandProcess?, targets: [UInt32], cpus: [Int32], onReady: (() -> Void)?
+    ) throws(RecorderError) -> RecordingReport {
+      let waiter = try EventWaiter()
+      try waiter.add(sampler.descriptor, .samples)
+      for descriptor in sideband.descriptors { try waiter.add(descriptor, .sideband) }
+      try waiter.add(signals.descriptor, .signal)
+      var lives: [OwnedLife] = []
+      for pid in targets {
+        try sampler.setTarget(pid, PYROREC_TARGET_ACTIVE)
+        lives.append(OwnedLife(pid: pid))
+        if let descriptor = lives.last?.descriptor, descriptor >= 0 { try waiter.add(descriptor, .process) }
+      }
+      var commandPID: UInt32?
+      if let process = command {
+        commandPID = UInt32(process.pid)
+        try sampler.setTarget(UInt32(process.pid), PYROREC_TARGET_AWAITS_EXEC)
+        lives.append(OwnedLife(pid: UInt32(process.pid)))
+        if let descriptor = lives.last?.descriptor, descriptor >= 0 { try waiter.add(descriptor, .process) }
+      }
+      core.onProcessGone = { [sampler] pid in sampler.removeTarget(pid) }
+
+      let limitedTo = configuration.isSystemWide || !configuration.cgroups.isEmpty || !configuration.containers.isEmpty
+        ? nil : Set(targets + (commandPID.map { [$0] } ?? []))
+      try sampler.start(cpus: cpus, frequencyHertz: configuration.frequencyHertz)
+      hasStarted = true
+      let start = Clock.monotonic()
+      onReady?()
+      attempt { () throws(TraceError) in
+        try writer.append(.event(eventRecord()))
+        try writer.append(.sessionFact(SessionFactRecord(name: "start.time", value: String(start))))
+        if !configuration.command.isEmpty {
+          try writer.append(
+            .sessionFact(SessionFactRecord(name: "command", value: configuration.command.joined(separator: " "))))
+        }
+        try writer.flush()
+      }
+      let scanTime = Clock.monotonic()
+      tape?.write(.scan(time: scanTime, only: limitedTo.map { $0.sorted() }))
+      core.scan(only: limitedTo, time: scanTime)
+      if let process = command {
+        do throws(RecorderError) {
+          try process.release()
+        } catch {
+          hasStarted = false
+          throw error
+        }
+      }
+      copier.prepareKernel()
+
+      let deadline = configuration.durationNanoseconds.map { start &+ $0 }
+      var lastFlush = start
+      var lastProgress = start
+      var end: RecordingReport.End?
+      while end == nil {
+        let now = Clock.monotonic()
+        if let deadline, now >= deadline {
+          end = .duration
+          break
+        }
+        let wait = min(Self.untilNext(deadline, now), Recorder.drainInterval)
+        let woken = waiter.wait(nanoseconds: wait)
+        if woken.contains(.sideband) { Self.pause(Recorder.wakeupPause) }
+        drain()
+        if woken.contains(.signal), signals.take() { end = .interrupted }
+        if woken.contains(.process) {
+          if let process = command, let ending = process.poll() {
+            note(ending)
+            end = end ?? .commandEnded
+          }
+          // Given processes: the recording ends with the last of them.
+          if commandPID == nil, lives.allSatisfy(\.hasEnded) { end = end ?? .processesEnded }
+          for life in lives where life.hasEnded && !life.isForgotten {
+            waiter.remove(life.descriptor)
+            life.isForgotten = true
+          }
+        }
+        let after = Clock.monotonic()
+        if after &- lastFlush >= Recorder.flushInterval {
+          flush()
+          lastFlush = after
+        }
+        if after &- lastProgress >= 1_000_000_000 {
+          onProgress?(Double(after &- start) / 1e9, core.totals.samples, core.totals.lostSamples)
+          lastProgress = after
+        }
+        if let problem = failure ?? copier.writeFailure {
+          failure = problem
+          end = .diskFull
+        }
+      }
+      sampler.stop()
+      let stop = Clock.monotonic()
+      drain()
+      // What came too late for the look before, and the rest of the events.
+      drain()
+      flush()
+      finish(command: command, start: start, stop: stop, end: end ?? .duration)
+      return report
+    }
+
+    private func eventRecord() -> EventRecord {
+      EventRecord(
+        handle: EventHandle(0), name: sampler.event.name, type: "cpu", unit: "nanoseconds",
+        frequencyHertz: UInt64(configuration.frequencyHertz),
+        period: 1_000_000_000 / UInt64(max(configuration.frequencyHertz, 1)))
+    }
+
+    private static func untilNext(_ deadline: UInt64?, _ now: UInt64) -> UInt64 {
+      guard let deadline else { return .max }
+      return deadline > now ? deadline - now : 0
+    }
+
+    private static func pause(_ nanoseconds: UInt64) {
+      var time = timespec(tv_sec: 0, tv_nsec: Int(nanoseconds))
+      _ = unsafe nanosleep(&time, nil)
+    }
+
+    private func drain() {
+      var batch = KernelBatch(time: Clock.monotonic())
+      sampler.drain(into: &batch.samples)
+      sideband.drain(into: &batch.sideband)
+      for loss in sampler.takeLosses() {
+        batch.losses.append(
+          LossRecord(
+            reason: .ringBufferFull, cpu: loss.cpu, time: MonotonicInstant(nanoseconds: batch.time), count: loss.count))
+      }
+      tape?.write(.batch(batch))
+      attempt { () throws(TraceError) in try core.process(batch) }
+    }
+
+    private func flush() {
+      tape?.write(.flush)
+      attempt { () throws(TraceError) in try core.flush() }
+    }
+
+    /// After the first failure nothing more is written: what is there stays as it is.
+    private func attempt(_ work: () throws(TraceError) -> Void) {
+      guard failure == nil else { return }
+      do throws(TraceError) { try work() } catch { failure = error }
+    }
+
+    private func note(_ ending: CommandProcess.Ending) {
+      report.commandStatus = ending.status
+      if case .signalled(let signal) = ending { report.commandSignal = signal }
+    }
+
+    private func finish(command: CommandProcess?, start: UInt64, stop: UInt64, end: RecordingReport.End) {
+      if let process = command, report.commandStatus == nil {
+        if end != .interrupted { process.terminate() }
+        // A command that does not go is left alone after two seconds; its status stays unknown.
+        for _ in 0..<200 {
+          if let ending = process.poll() {
+            note(ending)
+            break
+          }
+          Self.pause(10_000_000)
+        }
+      }
+      copier.finish { signals.take() }
+      failure = failure ?? copier.writeFailure
+      var finalEnd = end
+      if let failure {
+        finalEnd = .diskFull
+        report.writeFailure = "\(failure)"
+      }
+      var facts = [("end.reason", finalEnd.rawValue), ("end.time", String(stop))]
+      if let status = report.commandStatus { facts.append(("command.exit_status", String(status))) }
+      if let signal = report.commandSignal { facts.append(("command.signal", String(signal))) }
+      for (name, value) in facts.sorted(by: { $0.0 < $1.0 }) {
+        attempt { () throws(TraceError) in try writer.append(.sessionFact(SessionFactRecord(name: name, value: value))) }
+      }
+      do throws(TraceError) {
+        try writer.close()
+        report.path = configuration.output
+      } catch {
+        report.writeFailure = report.writeFailure ?? "\(error)"
+        report.path = configuration.output + ".part"
+        finalEnd = .writeFailed
+      }
+      report.end = finalEnd
+      report.samples = core.totals.samples
+      report.lostSamples = core.totals.lostSamples
+      report.processes = core.totals.processes
+      report.durationNanoseconds = stop &- start
+      report.byteCount = writer.byteCount
+    }
+  }
+}
+
+/// A process whose end the recording waits for.
+private final class OwnedLife {
+  let pid: UInt32
+  /// A pidfd, readable once the process ended; -1 where the kernel gave none.
+  let descriptor: Int32
+  var isForgotten = false
+
+  init(pid: UInt32) {
+    self.pid = pid
+    descriptor = ProcessDescriptor.open(pid)
+  }
+  deinit { if descriptor >= 0 { _ = close(descriptor) } }
+
+  var hasEnded: Bool {
+    guard descriptor >= 0 else { return kill(pid_t(bitPattern: pid), 0) != 0 && errno == ESRCH }
+    var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    return unsafe Glibc.poll(&poll, 1, 0) == 1
+  }
+}

@@ -1,8 +1,8 @@
-package import Base
+import Base
 package import TraceFormat
 
 /// What one look at the kernel's buffers brought, and when: all that the recorder's logic knows of the kernel.
-package struct KernelBatch: Sendable {
+package struct KernelBatch: Hashable, Sendable {
   /// CLOCK_MONOTONIC ns just before the first buffer was read: everything older is in this batch or an earlier one.
   package var time: UInt64
   /// `struct pyrorec_sample`s in ring-buffer order, each after its length in bytes as a little-endian 32-bit number.
@@ -109,7 +109,7 @@ package final class RecordingCore {
     var events = held
     held.removeAll(keepingCapacity: true)
     let fresh = events.count
-    let malformed = SidebandParser.parse(batch.sideband.span.bytes, into: &events)
+    let malformed = SidebandParser.parse(batch.sideband.borrowedBytes, into: &events)
     if malformed > 0 { lose(.malformedEvent, UInt64(malformed)) }
     retryFacts()
     // What the process may soon no longer be able to tell is read now, whatever the order of things will be.
@@ -139,7 +139,7 @@ package final class RecordingCore {
       }
     }
 
-    let bytes = batch.samples.span.bytes
+    let bytes = batch.samples.borrowedBytes
     var cursor = ByteCursor(bytes)
     while cursor.remaining >= 4 {
       guard let event = SampleEvent(next: &cursor) else {

@@ -1,5 +1,22 @@
 import ArgumentParser
+import Glibc
 
 @main struct Pyrorec: ParsableCommand {
-  static let configuration = CommandConfiguration(commandName: "pyrorec", abstract: "Record, symbolize, convert and upload CPU profiles.")
+  static let version = "0.1.0"
+
+  static let configuration = CommandConfiguration(
+    commandName: "pyrorec",
+    abstract: "Record CPU profiles of a Linux system, and symbolize, convert and upload them later.",
+    discussion: """
+      Example:
+        pyrorec record -d 60s && pyrorec symbolize && pyrorec upload
+      """,
+    version: version,
+    subcommands: [RecordCommand.self])
+
+  static func main() {
+    // A reader that goes away (`| head`) shows itself as a failed write, which each command handles.
+    _ = signal(SIGPIPE, SIG_IGN)
+    main(nil)
+  }
 }

@@ -3,6 +3,9 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/perf_event.h>
+/* The Glibc module leaves these two out. */
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
 #include <sys/types.h>
 
 /* perf_event_open(2) has no wrapper in libc, and syscall(2) is variadic. */

@@ -60,7 +60,7 @@ package final class ImageCopier: ImageCopying, @unchecked Sendable {
   }
 
   /// Why writing failed, if it did.
-  package var writeFailure: TraceError? { failure.withLock { $0 } }
+  var writeFailure: TraceError? { failure.withLock { $0 } }
 
   private func attempt(_ work: () throws(TraceError) -> Void) {
     guard failure.withLock({ $0 == nil }) else { return }
@@ -114,18 +114,19 @@ package final class ImageCopier: ImageCopying, @unchecked Sendable {
         return
       }
       let file = OwnedDescriptor(owning: request.descriptor)
+      let plan: ElfCopyPlan
       do throws(SystemCallError) {
         let status = try file.status(path: record.path)
         record.byteCount = UInt64(status.st_size)
         record.modified = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
-        let plan = try ElfCopyPlan(byteCount: record.byteCount, mode: mode == .full ? .full : .symbols) {
+        plan = try ElfCopyPlan(byteCount: record.byteCount, mode: mode == .full ? .full : .symbols) {
           (offset, count) throws(SystemCallError) in
           try file.read(at: offset.rawValue, count: count, path: record.path)
         }
-        try copy(file, record, plan)
-      } catch is SystemCallError {
-        try end(record.handle, .unreadable)
+      } catch {
+        return try end(record.handle, .unreadable)
       }
+      try copy(file, record, plan)
     case .anonymous, .kernel, .kernelModule: break
     }
   }

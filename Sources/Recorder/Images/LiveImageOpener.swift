@@ -15,9 +15,12 @@ package final class LiveImageOpener: ImageOpener {
     return openRegular(path, inode: inode)
   }
 
+  /// `O_PATH` (asm-generic/fcntl.h), which glibc shows only to GNU sources.
+  private static let pathOnly: Int32 = 0o10000000
+
   /// Looks before it opens: a path in another's root can name a device or a pipe, which opening would touch.
   private func openRegular(_ path: String, inode: UInt64?) -> Int32? {
-    let peek = unsafe Glibc.open(path, O_PATH | O_CLOEXEC)
+    let peek = unsafe Glibc.open(path, Self.pathOnly | O_CLOEXEC)
     guard peek >= 0 else { return nil }
     defer { _ = close(peek) }
     var status = stat()

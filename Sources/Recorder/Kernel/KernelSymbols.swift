@@ -142,7 +142,7 @@ struct KernelSymbols {
 
   /// The build ID in `/sys/kernel/notes` (System V gABI, "Note Section"); empty when there is none.
   static func buildID(notes: [UInt8]) -> String {
-    var cursor = ByteCursor(notes.span.bytes)
+    var cursor = ByteCursor(notes.borrowedBytes)
     while cursor.remaining >= 12 {
       do throws(MalformedInput) {
         let nameBytes: UInt32 = try cursor.read("n_namesz")

@@ -19,7 +19,7 @@ import TraceFormat
 
   private let object: OpaquePointer
   private var ring: OpaquePointer?
-  private var links: [OpaquePointer] = []
+  private var links: [OpaquePointer] = unsafe []
   private let counters: Int32
   private let targets: Int32
   private let possibleCPUs: Int
@@ -30,11 +30,11 @@ import TraceFormat
 
   /// Loads the program; nothing is sampled yet.
   init(_ settings: Settings, cpuCount: Int) throws(RecorderError) {
-    unsafe pyrorec_libbpf_capture()
-    unsafe pyrorec_libbpf_clear()
+    pyrorec_libbpf_capture()
+    pyrorec_libbpf_clear()
     let image = Self.embeddedObject()
-    var options = bpf_object_open_opts()
-    options.sz = MemoryLayout<bpf_object_open_opts>.size
+    var options = unsafe bpf_object_open_opts()
+    unsafe options.sz = MemoryLayout<bpf_object_open_opts>.size
     let opened = unsafe "pyrorec".withCString { name in
       unsafe options.object_name = name
       return unsafe image.withUnsafeBytes { unsafe bpf_object__open_mem($0.baseAddress, $0.count, &options) }
@@ -62,7 +62,7 @@ import TraceFormat
     var size = 0
     guard let initial = unsafe bpf_map__initial_value(constants, &size), size >= MemoryLayout<pyrorec_settings>.size
     else { throw Self.refusal("setting the sampler's constants") }
-    unsafe initial.copyMemory(from: &values, byteCount: MemoryLayout<pyrorec_settings>.size)
+    unsafe UnsafeMutableRawPointer(mutating: initial).copyMemory(from: &values, byteCount: MemoryLayout<pyrorec_settings>.size)
     guard unsafe bpf_object__load(opened) == 0 else { throw Self.refusal("loading the sampler") }
     guard let cgroups = unsafe bpf_object__find_map_by_name(opened, "cgroups"),
       let countersMap = unsafe bpf_object__find_map_by_name(opened, "counters")
@@ -82,7 +82,7 @@ import TraceFormat
     let context = unsafe Unmanaged.passUnretained(self).toOpaque()
     unsafe ring = ring_buffer__new(
       bpf_map__fd(events),
-      { context, data, size in
+      { context, data, size -> Int32 in
         // Safe: libbpf hands back the context given below, alive as long as the ring, and `size` readable bytes.
         guard let context = unsafe context, let data = unsafe data else { return 0 }
         let sampler = unsafe Unmanaged<Sampler>.fromOpaque(context).takeUnretainedValue()
@@ -150,7 +150,7 @@ import TraceFormat
   }
 
   private func collect(_ sample: UnsafeRawBufferPointer) {
-    let length = unsafe UInt32(truncatingIfNeeded: sample.count)
+    let length = UInt32(truncatingIfNeeded: sample.count)
     for shift: UInt32 in [0, 8, 16, 24] { collected.append(UInt8(truncatingIfNeeded: length >> shift)) }
     unsafe collected.append(contentsOf: sample)
   }
@@ -196,7 +196,7 @@ import TraceFormat
     func value(_ digit: UInt8) -> UInt8 { digit < 0x3a ? digit - 0x30 : digit - 0x61 + 10 }
     var bytes: [UInt8] = []
     bytes.reserveCapacity(EmbeddedBPF.byteCount)
-    unsafe EmbeddedBPF.hex.withUTF8Buffer { digits in
+    EmbeddedBPF.hex.withUTF8Buffer { digits in
       for index in 0..<EmbeddedBPF.byteCount {
         bytes.append(unsafe value(digits[index * 2]) << 4 | value(digits[index * 2 + 1]))
       }

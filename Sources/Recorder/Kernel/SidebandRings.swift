@@ -7,7 +7,7 @@ import Glibc
   /// Data bytes a CPU, a power of two: some hundred processes' beginnings between two looks.
   private static let dataBytes = 256 * 1024
 
-  private struct Ring {
+  @safe private struct Ring {
     var descriptor: Int32
     var page: UnsafeMutableRawPointer
   }
@@ -36,17 +36,17 @@ import Glibc
   }
 
   deinit {
-    for unsafe ring in unsafe rings {
+    for ring in rings {
       _ = unsafe munmap(ring.page, pageBytes + Self.dataBytes)
-      _ = unsafe close(ring.descriptor)
+      _ = close(ring.descriptor)
     }
   }
 
-  var descriptors: [Int32] { unsafe rings.map { unsafe $0.descriptor } }
+  var descriptors: [Int32] { rings.map(\.descriptor) }
 
   /// Moves everything that waits to the end of `bytes`, one CPU after another.
   func drain(into bytes: inout [UInt8]) {
-    for unsafe ring in unsafe rings {
+    for ring in rings {
       // Safe: the mapping is `pageBytes + dataBytes` long, the data starts at `pageBytes`, and both ends of every copy are
       // taken modulo `dataBytes`, a power of two.
       let head = unsafe pyrorec_perf_head(ring.page)

@@ -24,6 +24,8 @@ struct ProcessFacts {
   private static let kernelThreadFlag: UInt64 = 0x0020_0000  // PF_KTHREAD, linux/sched.h
   private static let namespaceKinds = ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"]
 
+  init() {}
+
   /// `nil` when the process is gone.
   init?(process: UInt32, in files: any ProcessFileSystem) {
     guard let stat = try? files.read("\(process)/stat", limit: Self.textLimit), readStat(stat) else { return nil }

@@ -28,7 +28,10 @@ package final class LiveProcessFileSystem: ProcessFileSystem {
     var code: Int32 = 0
     let bytes = unsafe [UInt8](unsafeUninitializedCapacity: Int(PATH_MAX)) { buffer, filled in
       // Safe: at most the buffer's capacity is written.
-      let got = unsafe buffer.withMemoryRebound(to: CChar.self) { unsafe readlink(path, $0.baseAddress, $0.count) }
+      let got = unsafe buffer.withMemoryRebound(to: CChar.self) { text in
+        guard let start = text.baseAddress else { return -1 }
+        return unsafe readlink(path, start, text.count)
+      }
       if got < 0 { code = errno }
       filled = max(got, 0)
       count = got

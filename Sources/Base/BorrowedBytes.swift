@@ -1,6 +1,6 @@
 extension [UInt8] {
   /// The array's bytes, borrowed for as long as the array is.
-  package var borrowedBytes: RawSpan {
+  public var borrowedBytes: RawSpan {
     @_lifetime(borrow self) get {
       // Safe: a byte has no padding, so every one of them is initialized.
       let bytes = unsafe span.bytes

@@ -1,0 +1,24 @@
+/// What a recording amounted to.
+package struct RecordingReport: Sendable {
+  package enum End: String, Sendable {
+    case duration
+    case commandEnded = "command-ended"
+    case processesEnded = "processes-ended"
+    case interrupted
+    case diskFull = "disk-full"
+    case writeFailed = "write-failed"
+  }
+  package var end = End.duration
+  package var samples: UInt64 = 0
+  package var lostSamples: UInt64 = 0
+  package var processes = 0
+  package var durationNanoseconds: UInt64 = 0
+  package var path = ""
+  package var byteCount: UInt64 = 0
+  /// The command's own exit status as a shell gives it; `nil` without a command.
+  package var commandStatus: Int32?
+  package var commandSignal: Int32?
+  /// Why writing failed, in words; `nil` when it did not.
+  package var writeFailure: String?
+  package init() {}
+}

@@ -1,0 +1,107 @@
+import ArgumentParser
+import Base
+import Recorder
+import TraceFormat
+
+struct RecordCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "record",
+    abstract: "Sample the whole system, some processes or a command, into a trace.",
+    discussion: """
+      Examples:
+        pyrorec record -d 60s                     the whole system for a minute, into trace.seg
+        pyrorec record -p 1234 -F 499             one process and its children until Ctrl-C
+        pyrorec record -o build.seg -- make -j2   a command from its first instruction to its end
+      """)
+
+  @Option(name: [.short, .long], help: "How long, such as 60s, 1m30s or 500ms. Without it until Ctrl-C or the command's end.")
+  var duration: DurationArgument?
+
+  @Option(name: [.customShort("F"), .long], help: "Samples a second on each CPU.")
+  var frequency = 97
+
+  @Option(name: [.short, .long], help: "The trace to write; an existing one is kept as FILE.old.")
+  var output = "trace.seg"
+
+  @Option(name: [.short, .customLong("pid")], help: "Only this process and its children. May be given again.")
+  var pid: [UInt32] = []
+
+  @Option(help: ArgumentHelp("Only this cgroup v2 directory. May be given again.", valueName: "path"))
+  var cgroup: [String] = []
+
+  @Option(help: ArgumentHelp("Only the container whose id begins like this. May be given again.", valueName: "id"))
+  var container: [String] = []
+
+  @Option(help: ArgumentHelp("What to copy of the files that samples hit: symbols, full or none.", valueName: "what"))
+  var images = RecorderConfiguration.Images.symbols
+
+  @Flag(help: "Exit with status 2 when samples were lost.")
+  var strict = false
+
+  @Option(help: .hidden)
+  var tape: String?
+
+  @OptionGroup var messages: MessageOptions
+
+  @Argument(parsing: .postTerminator, help: "A command to run and record, after --.")
+  var command: [String] = []
+
+  func validate() throws {
+    guard frequency > 0 else { throw ValidationError("--frequency must be at least 1") }
+  }
+
+  func run() throws {
+    let console = messages.console
+    var configuration = RecorderConfiguration()
+    configuration.output = output
+    configuration.frequencyHertz = frequency
+    configuration.durationNanoseconds = duration?.nanoseconds
+    configuration.processes = pid.map { ProcessID($0) }
+    configuration.cgroups = cgroup
+    configuration.containers = container
+    configuration.command = command
+    configuration.images = images
+    configuration.recorderVersion = Pyrorec.version
+    configuration.tapePath = tape
+    let recorder = Recorder(configuration)
+    let scope = configuration.isSystemWide ? "the whole system" : command.first ?? "the selected processes"
+    recorder.onReady = {
+      console.progress("recording \(scope) at \(frequency) Hz" + (duration == nil && command.isEmpty ? ", Ctrl-C ends it" : ""))
+    }
+    recorder.onProgress = { seconds, samples, lost in
+      console.progress("\(Int(seconds)) s, \(samples) samples" + (lost > 0 ? ", \(lost) lost" : ""))
+    }
+    let report: RecordingReport
+    do throws(RecorderError) {
+      report = try recorder.run()
+    } catch {
+      console.endProgress()
+      console.error("\(error)")
+      throw ExitCode(Self.status(of: error))
+    }
+    console.endProgress()
+    if let failure = report.writeFailure {
+      console.error("recording stopped: \(failure). What was recorded until then is kept in \(report.path)")
+    }
+    if let signal = report.commandSignal {
+      console.note("\(command[0]) was ended by signal \(signal)")
+    } else if let status = report.commandStatus {
+      console.note("\(command[0]) exited with status \(status)")
+    }
+    let seconds = Double(report.durationNanoseconds / 1_000_000) / 1000
+    console.note(
+      "\(report.path): \(report.samples) samples of \(report.processes) programs in \(seconds) s, \(report.byteCount / 1024) KiB"
+        + (report.lostSamples > 0 ? "; \(report.lostSamples) samples were lost" : ""))
+    if report.writeFailure != nil { throw ExitCode(ExitStatus.failed) }
+    if let status = report.commandStatus, status != 0, report.end == .commandEnded { throw ExitCode(status) }
+    if strict, report.lostSamples > 0 { throw ExitCode(ExitStatus.losses) }
+  }
+
+  private static func status(of error: RecorderError) -> Int32 {
+    if error.isPrivilege { return ExitStatus.privilegeMissing }
+    if error.isKernel { return ExitStatus.unavailable }
+    return ExitStatus.failed
+  }
+}
+
+extension RecorderConfiguration.Images: ExpressibleByArgument {}
