@@ -30,3 +30,14 @@ swift_toolchain() {
   swift=$(command -v swift) || die "no swift in PATH: install Swift 6.2 or newer from https://www.swift.org/install" 69
   dirname "$(dirname "$(dirname "$(readlink -f "$swift")")")"
 }
+
+# The Debian mirror this machine installs from, out of apt's own configuration.
+debian_mirror() {
+  local codename mirror
+  codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+  [[ $(. /etc/os-release && echo "$ID") == debian ]] || die "this is not Debian, so apt has no Debian mirror to ask" 69
+  mirror=$(apt-get indextargets --format '$(RELEASE) $(SITE)' 'Created-By: Packages' |
+    awk -v suite="$codename" '$1 == suite { print $2; exit }')
+  [[ $mirror ]] || die "apt knows no mirror for $codename" 69
+  echo "$mirror"
+}
