@@ -52,7 +52,7 @@ let package = Package(
       linkerSettings: [.linkedLibrary(":liblz4.a")]),
     // zlib's archive is among `staticBPF`: named here too, it would come before libelf, which needs it after.
     .target(name: "ObjectFile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
-    .target(name: "Profile", dependencies: ["Base", "CZlib"], swiftSettings: strict),
+    .target(name: "Profile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
     room("Targets", ["Base"]),
     room("Symbolize", ["Base", "ObjectFile", "CDemangle"], settings: lifetimes),
     .target(

@@ -60,13 +60,22 @@ package struct OwnedDescriptor: ~Copyable, Sendable {
 /// - Throws: `SystemCallError` with `EFBIG` when it holds more than `limit` bytes.
 package func contents(of path: String, limit: Int) throws(SystemCallError) -> [UInt8] {
   let file = try OwnedDescriptor(open: path, O_RDONLY)
-  var all: [UInt8] = []
+  // `/proc` gives a page at a time: read behind one another into one buffer, which doubles when it is nearly full.
+  var all = [UInt8](repeating: 0, count: 16384)
+  var filled = 0
   while true {
-    let piece = try file.readNext(count: 65536, path: path)
-    if piece.isEmpty { return all }
-    all += piece
-    guard all.count <= limit else { throw SystemCallError(call: "read", path: path, code: EFBIG) }
+    if all.count - filled < 8192 { all.append(contentsOf: repeatElement(0, count: all.count)) }
+    // Safe: reads behind what is filled, up to the buffer's end.
+    let got = retryingOnInterrupt {
+      unsafe all.withUnsafeMutableBytes { unsafe Glibc.read(file.rawValue, $0.baseAddress?.advanced(by: filled), $0.count - filled) }
+    }
+    guard got >= 0 else { throw SystemCallError(call: "read", path: path, code: errno) }
+    if got == 0 { break }
+    filled += got
+    guard filled <= limit else { throw SystemCallError(call: "read", path: path, code: EFBIG) }
   }
+  all.removeLast(all.count - filled)
+  return all
 }
 
 extension OwnedDescriptor {

@@ -49,6 +49,8 @@ package final class RecordingCore {
   private var pendingLosses: [LossRecord] = []
   private var now: UInt64 = 0
   private(set) package var totals = Totals()
+  /// Whether processes that are no descendants of known ones are passed over: nobody will sample them.
+  package var followsOnlyKnown = false
   /// Told of each process that ended, so that a filter can forget its number.
   package var onProcessGone: ((UInt32) -> Void)?
 
@@ -71,6 +73,7 @@ package final class RecordingCore {
 
   /// Reads every process (or just `only`) from `/proc`.
   package func scan(only: Set<UInt32>?, time: UInt64) {
+    followsOnlyKnown = only != nil
     for pid in files.processes() where only?.contains(pid) ?? true {
       if processes[pid] == nil { adopt(pid, time: time) }
     }
@@ -115,13 +118,17 @@ package final class RecordingCore {
     // What the process may soon no longer be able to tell is read now, whatever the order of things will be.
     var factsByEvent: [Int: ProcessFacts] = [:]
     var imagesByEvent: [Int: ImageTable.Image] = [:]
+    var children: Set<UInt32> = []
     for index in fresh..<events.count {
+      let pid = events[index].process.rawValue
+      if case .fork(let parent, _) = events[index].kind, parent != events[index].process { children.insert(pid) }
+      if followsOnlyKnown, processes[pid] == nil, !children.contains(pid) { continue }
       switch events[index].kind {
       case .comm(_, isExec: true):
-        factsByEvent[index] = ProcessFacts(process: events[index].process.rawValue, in: files)
+        factsByEvent[index] = ProcessFacts(process: pid, in: files)
       case .mapping(let mapping):
         imagesByEvent[index] = images.image(
-          process: events[index].process.rawValue, start: mapping.start, byteCount: mapping.byteCount,
+          process: pid, start: mapping.start, byteCount: mapping.byteCount,
           path: mapping.path, device: mapping.device, inode: mapping.inode, generation: mapping.inodeGeneration)
       default: break
       }
@@ -186,7 +193,8 @@ package final class RecordingCore {
       if let known = processes[pid], known.scannedAt > time { return }
       try end(pid, time: time)
       guard processes.count < Self.maximumProcesses else { return lose(.overLimit, 1) }
-      guard let source = processes[parent.rawValue] ?? adopt(parent.rawValue, time: time) else { return }
+      guard let source = processes[parent.rawValue] ?? (followsOnlyKnown ? nil : adopt(parent.rawValue, time: time))
+      else { return }
       let child = RecordedProcess(forkOf: source, pid: pid, time: time)
       processes[pid] = child
       threads[event.thread.rawValue] = RecordedThread(
@@ -195,6 +203,7 @@ package final class RecordingCore {
       let comm = String(decoding: name, as: UTF8.self)
       if isExec {
         if let known = processes[pid], known.scannedAt > time { return }
+        if followsOnlyKnown, processes[pid] == nil { return }
         try exec(pid, comm: comm, time: time, facts: facts ?? heldFacts.removeValue(forKey: heldKey(event)))
       }
       threads[event.thread.rawValue] = RecordedThread(process: pid, comm: comm)
@@ -206,7 +215,8 @@ package final class RecordingCore {
         exited.append((pid, time))
       }
     case .mapping(let mapping):
-      guard let process = processes[pid] ?? adopt(pid, time: time), process.scannedAt <= time else { return }
+      guard let process = processes[pid] ?? (followsOnlyKnown ? nil : adopt(pid, time: time)), process.scannedAt <= time
+      else { return }
       let image = image ?? images.image(
         process: pid, start: mapping.start, byteCount: mapping.byteCount, path: mapping.path, device: mapping.device,
         inode: mapping.inode, generation: mapping.inodeGeneration)

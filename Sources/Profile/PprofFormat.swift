@@ -1,0 +1,174 @@
+/// pprof's profile.proto in gzip, as `go tool pprof` and Pyroscope read it.
+///
+/// Tables are written in the order the profile has them and ids count from 1, so equal profiles give equal bytes.
+package enum PprofFormat: ProfileFormat {
+  package static let name = "pprof"
+  package static let groupsByThreadName = false
+
+  package static func encode(_ profile: Profile, _ options: FormatOptions = FormatOptions()) -> [UInt8] {
+    Gzip.compress(message(profile))
+  }
+
+  /// The protobuf message without the gzip around it.
+  package static func message(_ profile: Profile) -> [UInt8] {
+    var writer = ProtobufWriter(capacity: PprofSize.estimate(profile))
+    for type in profile.sampleTypes { writer.valueType(PprofField.Profile.sampleType, type) }
+    writer.samples(profile)
+    writer.mappings(profile)
+    writer.locations(profile)
+    writer.functions(profile)
+    writer.strings(profile)
+    writer.integer(PprofField.Profile.timeNanos, profile.timeNanoseconds)
+    writer.integer(PprofField.Profile.durationNanos, profile.durationNanoseconds)
+    if let type = profile.periodType { writer.valueType(PprofField.Profile.periodType, type) }
+    writer.integer(PprofField.Profile.period, profile.period)
+    if !profile.comments.isEmpty {
+      let size = profile.comments.reduce(0) { $0 + ProtobufWriter.varintSize(UInt64($1.rawValue)) }
+      writer.delimited(PprofField.Profile.comment, length: size)
+      for comment in profile.comments { writer.varint(UInt64(comment.rawValue)) }
+    }
+    writer.integer(PprofField.Profile.defaultSampleType, UInt64(profile.defaultSampleType.rawValue))
+    return writer.bytes
+  }
+}
+
+/// Bytes that parts of a profile take in the message, without the tag and length of the part itself.
+enum PprofSize {
+  /// About what the message will take; a little more than less.
+  static func estimate(_ profile: Profile) -> Int {
+    profile.strings.bytes.count + profile.strings.count * 3 + profile.functions.count * 16
+      + profile.locations.count * 16 + profile.locations.lines.count * 8 + profile.samples.locations.count * 3
+      + profile.samples.values.count * 6 + profile.samples.labels.count * 12 + profile.mappings.count * 64 + 4096
+  }
+
+  /// The bytes with the tag (field numbers below 16) and length that go before them.
+  @inline(__always)
+  static func framed(_ length: Int) -> Int { 1 + ProtobufWriter.varintSize(UInt64(length)) + length }
+
+  @inline(__always)
+  static func line(_ line: ProfileLine) -> Int {
+    1 + ProtobufWriter.varintSize(UInt64(line.function.rawValue) + 1) + ProtobufWriter.fieldSize(UInt64(line.line))
+  }
+
+  static func label(_ label: SampleLabel) -> Int {
+    ProtobufWriter.fieldSize(UInt64(label.key.rawValue)) + ProtobufWriter.fieldSize(UInt64(label.text.rawValue))
+      + ProtobufWriter.fieldSize(UInt64(bitPattern: label.number))
+      + ProtobufWriter.fieldSize(UInt64(label.unit.rawValue))
+  }
+}
+
+extension ProtobufWriter {
+  fileprivate mutating func valueType(_ field: UInt32, _ type: SampleType) {
+    message(field) {
+      $0.integer(PprofField.ValueType.type, UInt64(type.kind.rawValue))
+      $0.integer(PprofField.ValueType.unit, UInt64(type.unit.rawValue))
+    }
+  }
+
+  fileprivate mutating func samples(_ profile: Profile) {
+    let samples = profile.samples
+    let stacks = samples.locations.span
+    let values = samples.values.span
+    let width = profile.sampleTypes.count
+    var start = 0
+    for index in 0..<samples.count {
+      let end = samples.locationEnds[index]
+      var stackSize = 0
+      for place in start..<end { stackSize += Self.varintSize(UInt64(stacks[place].rawValue) + 1) }
+      var valueSize = 0
+      for place in index * width..<(index + 1) * width { valueSize += Self.varintSize(UInt64(bitPattern: values[place])) }
+      var size = (stackSize == 0 ? 0 : PprofSize.framed(stackSize)) + PprofSize.framed(valueSize)
+      let labels = samples.labelRange(index)
+      for place in labels { size += PprofSize.framed(PprofSize.label(samples.labels[place])) }
+
+      delimited(PprofField.Profile.sample, length: size)
+      if stackSize != 0 {
+        delimited(PprofField.Sample.locationID, length: stackSize)
+        for place in start..<end { varint(UInt64(stacks[place].rawValue) + 1) }
+      }
+      delimited(PprofField.Sample.value, length: valueSize)
+      for place in index * width..<(index + 1) * width { varint(UInt64(bitPattern: values[place])) }
+      for place in labels {
+        let label = samples.labels[place]
+        delimited(PprofField.Sample.label, length: PprofSize.label(label))
+        integer(PprofField.Label.key, UInt64(label.key.rawValue))
+        integer(PprofField.Label.text, UInt64(label.text.rawValue))
+        integer(PprofField.Label.number, label.number)
+        integer(PprofField.Label.unit, UInt64(label.unit.rawValue))
+      }
+      start = end
+    }
+  }
+
+  fileprivate mutating func mappings(_ profile: Profile) {
+    if profile.mappings.isEmpty, profile.locations.count > 0 {
+      // Without any, `go tool pprof` makes one up, looks for its binary and complains that there is none.
+      message(PprofField.Profile.mapping) {
+        $0.integer(PprofField.Mapping.id, UInt64(1))
+        $0.flag(PprofField.Mapping.hasFunctions, true)
+      }
+    }
+    for (index, mapping) in profile.mappings.enumerated() {
+      message(PprofField.Profile.mapping) {
+        $0.integer(PprofField.Mapping.id, UInt64(index + 1))
+        $0.integer(PprofField.Mapping.start, mapping.start)
+        $0.integer(PprofField.Mapping.limit, mapping.limit)
+        $0.integer(PprofField.Mapping.offset, mapping.offset)
+        $0.integer(PprofField.Mapping.file, UInt64(mapping.file.rawValue))
+        $0.integer(PprofField.Mapping.buildID, UInt64(mapping.buildID.rawValue))
+        $0.flag(PprofField.Mapping.hasFunctions, mapping.hasFunctions)
+        $0.flag(PprofField.Mapping.hasFilenames, mapping.hasFilenames)
+        $0.flag(PprofField.Mapping.hasLineNumbers, mapping.hasLineNumbers)
+        $0.flag(PprofField.Mapping.hasInlineFrames, mapping.hasInlineFrames)
+      }
+    }
+  }
+
+  fileprivate mutating func locations(_ profile: Profile) {
+    let table = profile.locations
+    let lines = table.lines.span
+    var start = 0
+    for index in 0..<table.count {
+      let end = table.lineEnds[index]
+      let mapping = UInt64(table.mappingNumbers[index])
+      let address = table.addresses[index]
+      var size = 1 + Self.varintSize(UInt64(index) + 1) + Self.fieldSize(mapping) + Self.fieldSize(address)
+      for place in start..<end { size += PprofSize.framed(PprofSize.line(lines[place])) }
+      delimited(PprofField.Profile.location, length: size)
+      integer(PprofField.Location.id, UInt64(index) + 1)
+      integer(PprofField.Location.mapping, mapping)
+      integer(PprofField.Location.address, address)
+      for place in start..<end {
+        let line = lines[place]
+        delimited(PprofField.Location.line, length: PprofSize.line(line))
+        integer(PprofField.Line.function, UInt64(line.function.rawValue) + 1)
+        integer(PprofField.Line.line, UInt64(line.line))
+      }
+      start = end
+    }
+  }
+
+  fileprivate mutating func functions(_ profile: Profile) {
+    for (index, function) in profile.functions.enumerated() {
+      let name = UInt64(function.name.rawValue)
+      let system = UInt64(function.systemName.rawValue)
+      let file = UInt64(function.file.rawValue)
+      let line = UInt64(function.startLine)
+      let size =
+        1 + Self.varintSize(UInt64(index) + 1) + Self.fieldSize(name) + Self.fieldSize(system) + Self.fieldSize(file)
+        + Self.fieldSize(line)
+      delimited(PprofField.Profile.function, length: size)
+      integer(PprofField.Function.id, UInt64(index) + 1)
+      integer(PprofField.Function.name, name)
+      integer(PprofField.Function.systemName, system)
+      integer(PprofField.Function.file, file)
+      integer(PprofField.Function.startLine, line)
+    }
+  }
+
+  fileprivate mutating func strings(_ profile: Profile) {
+    for index in 0..<profile.strings.count {
+      bytes(PprofField.Profile.string, profile.strings.utf8(StringHandle(UInt32(index))))
+    }
+  }
+}

@@ -1,0 +1,214 @@
+/// Makes a `Profile`: what is equal is kept once, and everything keeps the order it was first added in.
+///
+/// Names are hashed when they are interned; adding a sample hashes integers only. Equal samples (same stack, labels
+/// and thread name) become one whose values are the sums.
+package struct ProfileBuilder: Sendable {
+  private var profile = Profile()
+  private var stringIndex: HashIndex
+  private var functionIndex: HashIndex
+  private var locationIndex: HashIndex
+  private var sampleIndex: HashIndex
+
+  /// - Parameters: how many to make room for; more are possible.
+  package init(expectedLocations: Int = 0, expectedSamples: Int = 0) {
+    stringIndex = HashIndex(capacity: expectedLocations)
+    functionIndex = HashIndex(capacity: expectedLocations)
+    locationIndex = HashIndex(capacity: expectedLocations)
+    sampleIndex = HashIndex(capacity: expectedSamples)
+    // The empty string is found like any other.
+    stringIndex.insert(Self.hash([UInt8]().span), place: 0)
+    profile.functions.reserveCapacity(expectedLocations)
+    profile.samples.locationEnds.reserveCapacity(expectedSamples)
+  }
+
+  // MARK: What it is about
+
+  package mutating func addSampleType(_ kind: String, unit: String) {
+    precondition(profile.samples.count == 0, "sample types come before samples")
+    profile.sampleTypes.append(SampleType(kind: string(kind), unit: string(unit)))
+  }
+
+  package mutating func setPeriod(_ period: Int64, of kind: String, unit: String) {
+    profile.periodType = SampleType(kind: string(kind), unit: string(unit))
+    profile.period = period
+  }
+
+  /// - Parameters:
+  ///   - startNanoseconds: since 1970.
+  package mutating func setTime(startNanoseconds: Int64, durationNanoseconds: Int64) {
+    profile.timeNanoseconds = startNanoseconds
+    profile.durationNanoseconds = durationNanoseconds
+  }
+
+  package mutating func addComment(_ text: String) { profile.comments.append(string(text)) }
+
+  package mutating func setDefaultSampleType(_ kind: String) { profile.defaultSampleType = string(kind) }
+
+  // MARK: Names and places
+
+  package mutating func string(_ text: String) -> StringHandle {
+    var text = text
+    return text.withUTF8 { buffer in
+      // Safe: the span is used only inside the closure.
+      string(utf8: unsafe Span(_unsafeElements: buffer))
+    }
+  }
+
+  private mutating func string(utf8 text: Span<UInt8>) -> StringHandle {
+    let hash = Self.hash(text)
+    if let known = stringIndex.find(hash, where: { profile.strings.holds(text, at: $0) }) {
+      return StringHandle(UInt32(known))
+    }
+    let handle = profile.strings.append(text)
+    stringIndex.insert(hash, place: handle.index)
+    return handle
+  }
+
+  private static func hash(_ text: Span<UInt8>) -> UInt64 {
+    var hasher = Hasher()
+    // Safe: the pointer is used only inside the closure.
+    unsafe text.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
+    return UInt64(truncatingIfNeeded: hasher.finalize())
+  }
+
+  package mutating func function(_ function: ProfileFunction) -> FunctionHandle {
+    var hash = IntegerHash()
+    hash.combine(function.name.rawValue)
+    hash.combine(function.systemName.rawValue)
+    hash.combine(function.file.rawValue)
+    hash.combine(function.startLine)
+    if let known = functionIndex.find(hash.value, where: { profile.functions[$0] == function }) {
+      return FunctionHandle(UInt32(known))
+    }
+    profile.functions.append(function)
+    functionIndex.insert(hash.value, place: profile.functions.count - 1)
+    return FunctionHandle(UInt32(profile.functions.count - 1))
+  }
+
+  package mutating func function(
+    name: StringHandle, systemName: StringHandle = .empty, file: StringHandle = .empty, startLine: UInt32 = 0
+  ) -> FunctionHandle {
+    function(ProfileFunction(name: name, systemName: systemName, file: file, startLine: startLine))
+  }
+
+  /// Adds a mapping; ask for each only once, they are few and not looked for. The first one should be the main binary.
+  package mutating func mapping(_ mapping: ProfileMapping) -> MappingHandle {
+    profile.mappings.append(mapping)
+    return MappingHandle(UInt32(profile.mappings.count - 1))
+  }
+
+  /// The location with exactly these fields.
+  /// - Parameters:
+  ///   - lines: innermost first, never empty: an address without a name gets one made from its image.
+  package mutating func location(
+    mapping: MappingHandle?, address: UInt64, lines: [ProfileLine], isKernel: Bool = false
+  ) -> LocationHandle {
+    precondition(!lines.isEmpty, "a location without a line is dropped by servers")
+    let number = mapping.map { $0.rawValue + 1 } ?? 0
+    var hash = IntegerHash()
+    hash.combine(UInt64(number) << 1 | (isKernel ? 1 : 0))
+    hash.combine(address)
+    for line in lines { hash.combine(UInt64(line.function.rawValue) << 32 | UInt64(line.line)) }
+    let known = locationIndex.find(hash.value) { place in
+      profile.locations.addresses[place] == address && profile.locations.mappingNumbers[place] == number
+        && profile.locations.isKernel[place] == isKernel
+        && profile.locations.lines[profile.locations.lineRange(place)].elementsEqual(lines)
+    }
+    if let known { return LocationHandle(UInt32(known)) }
+    profile.locations.append(mappingNumber: number, address: address, isKernel: isKernel, lines: lines)
+    locationIndex.insert(hash.value, place: profile.locations.count - 1)
+    return LocationHandle(UInt32(profile.locations.count - 1))
+  }
+
+  // MARK: Samples
+
+  /// Adds `values` to the sample with this stack, these labels and this thread name.
+  /// - Parameters:
+  ///   - locations: leaf first.
+  ///   - values: one a sample type. Sums stay at the largest number that fits.
+  package mutating func addSample(
+    locations: [LocationHandle], values: [Int64], labels: [SampleLabel] = [], threadName: StringHandle = .empty
+  ) {
+    addSample(locations: locations.span, values: values.span, labels: labels, threadName: threadName)
+  }
+
+  /// As the other, for stacks that lie in an array of many.
+  package mutating func addSample(
+    locations: Span<LocationHandle>, values: Span<Int64>, labels: [SampleLabel] = [],
+    threadName: StringHandle = .empty
+  ) {
+    precondition(values.count == profile.sampleTypes.count, "one value a sample type")
+    var hash = IntegerHash()
+    hash.combine(threadName.rawValue)
+    for index in locations.indices { hash.combine(locations[index].rawValue) }
+    for label in labels {
+      hash.combine(UInt64(label.key.rawValue) << 32 | UInt64(label.text.rawValue))
+      hash.combine(UInt64(bitPattern: label.number))
+      hash.combine(label.unit.rawValue)
+    }
+    let known = sampleIndex.find(hash.value) { place in
+      profile.samples.threadNames[place] == threadName
+        && profile.samples.isStack(place, locations)
+        && profile.samples.labels[profile.samples.labelRange(place)].elementsEqual(labels)
+    }
+    if let known {
+      for index in values.indices {
+        let place = known * values.count + index
+        let (sum, overflow) = profile.samples.values[place].addingReportingOverflow(values[index])
+        profile.samples.values[place] = overflow ? (values[index] < 0 ? .min : .max) : sum
+      }
+      return
+    }
+    for index in locations.indices { profile.samples.locations.append(locations[index]) }
+    profile.samples.locationEnds.append(profile.samples.locations.count)
+    for index in values.indices { profile.samples.values.append(values[index]) }
+    profile.samples.labels.append(contentsOf: labels)
+    profile.samples.labelEnds.append(profile.samples.labels.count)
+    profile.samples.threadNames.append(threadName)
+    sampleIndex.insert(hash.value, place: profile.samples.count - 1)
+  }
+
+  /// The profile, its mappings' `has…` flags true to what is there.
+  package consuming func finish() -> Profile {
+    profile.setMappingFlags()
+    return profile
+  }
+}
+
+extension SampleTable {
+  fileprivate func isStack(_ index: Int, _ stack: Span<LocationHandle>) -> Bool {
+    let range = locationRange(index)
+    guard range.count == stack.count else { return false }
+    let known = locations.span.extracting(range)
+    for offset in stack.indices where known[offset] != stack[offset] { return false }
+    return true
+  }
+}
+
+extension Profile {
+  /// A mapping has functions when all its locations do, and file names, line numbers or inlined frames when any does.
+  mutating func setMappingFlags() {
+    var located = [Bool](repeating: false, count: mappings.count)
+    for index in mappings.indices {
+      mappings[index].hasFunctions = true
+      mappings[index].hasFilenames = false
+      mappings[index].hasLineNumbers = false
+      mappings[index].hasInlineFrames = false
+    }
+    for place in 0..<locations.count {
+      guard let mapping = locations.mapping(LocationHandle(UInt32(place)))?.index else { continue }
+      located[mapping] = true
+      let range = locations.lineRange(place)
+      if range.isEmpty { mappings[mapping].hasFunctions = false }
+      if range.count > 1 { mappings[mapping].hasInlineFrames = true }
+      for index in range {
+        let line = locations.lines[index]
+        let function = functions[line.function.index]
+        if function.name == .empty { mappings[mapping].hasFunctions = false }
+        if function.file != .empty { mappings[mapping].hasFilenames = true }
+        if line.line != 0 { mappings[mapping].hasLineNumbers = true }
+      }
+    }
+    for index in mappings.indices where !located[index] { mappings[index].hasFunctions = false }
+  }
+}

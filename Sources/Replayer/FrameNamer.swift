@@ -1,0 +1,50 @@
+import Base
+import Symbolize
+import TraceFormat
+
+/// The names shown for code locations: demangled functions, or what stands for them where there are none.
+struct FrameNamer {
+  private let mode: DemangleMode
+  private let names: SymbolNames
+  private var demangled: [String?]
+
+  init(_ names: SymbolNames, mode: DemangleMode) {
+    self.names = names
+    self.mode = mode
+    demangled = [String?](repeating: nil, count: names.strings.count)
+  }
+
+  /// The function `index` of the names, demangled once.
+  mutating func function(_ index: UInt32) -> String {
+    let place = Int(index)
+    if let known = demangled[place] { return known }
+    let name = mode == .none ? names.strings[place] : Demangler.demangle(names.strings[place], mode)
+    demangled[place] = name
+    return name
+  }
+
+  /// What stands for an address without a name: `libfoo.so+0x1a2b`, `[unknown]+0x…`, `vmlinux+0x…`, `[jit:EXE]+0x…`.
+  static func placeholder(_ location: CodeLocation, process: ProcessRecord?, _ contents: TraceContents) -> String {
+    func hex(_ value: UInt64) -> String { "+0x" + String(value, radix: 16) }
+    if location.image == CodeLocation.unmapped { return "[unknown]" + hex(location.address) }
+    if location.image == ImageHandle.kernel.rawValue {
+      for module in contents.kernelModules where module.address <= location.address {
+        let distance = location.address - module.address
+        if distance < module.byteCount {
+          return (module.name == "vmlinux" ? module.name : "[\(module.name)]") + hex(distance)
+        }
+      }
+      return "vmlinux" + hex(location.address)
+    }
+    guard let image = contents.images[location.image] else { return "[unknown]" + hex(location.address) }
+    if image.kind == .anonymous {
+      let program = process.map { baseName($0.executable.isEmpty ? $0.comm : $0.executable) } ?? ""
+      return "[jit:\(program)]" + hex(location.address)
+    }
+    return baseName(image.path) + hex(location.address)
+  }
+
+  static func baseName(_ path: String) -> String {
+    path.split(separator: "/").last.map(String.init) ?? path
+  }
+}

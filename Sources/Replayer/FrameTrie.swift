@@ -1,0 +1,81 @@
+import Base
+import TraceFormat
+
+/// Every distinct stack of a trace, as the trie of frames it was written in.
+///
+/// Handles index flat arrays. A frame of the file that is lost leaves a gap, whose stacks are known to be missing.
+package struct FrameTrie: Sendable {
+  /// Nodes and stacks of one trace: two days of a busy machine.
+  static let maximumNodes = 1 << 28
+  static let maximumStacks = 1 << 27
+  /// What lost parts of a file may leave open in all, so that a lying number reserves no memory to speak of.
+  static let maximumGap = 1 << 24
+
+  static let missing = UInt32.max
+
+  private(set) var parents: [UInt32] = [0]
+  private(set) var values: [UInt64] = [0]
+  private(set) var kinds: [UInt8] = [0]
+  /// The address space of each node's root; `missing` when a part of the way up is lost.
+  private(set) var spaces: [UInt32] = [Self.missing]
+  /// The innermost node of each stack; 0 for none, `missing` for a lost one.
+  private(set) var leaves: [UInt32] = [0]
+  private var gap = 0
+
+  /// Stacks that are known, the empty one not counted.
+  private(set) package var stackCount = 0
+  package var nodeCount: Int { parents.count - 1 }
+
+  init() {}
+
+  /// - Returns: whether the batch goes with what came before.
+  mutating func add(_ batch: StackBatch) -> Bool {
+    let firstNode = Int(batch.firstNode.rawValue)
+    let firstStack = Int(batch.firstStack.rawValue)
+    guard firstNode >= parents.count, firstStack >= leaves.count else { return false }
+    let nodeGap = firstNode - parents.count
+    let stackGap = firstStack - leaves.count
+    gap += nodeGap + stackGap
+    guard gap <= Self.maximumGap, firstNode + batch.nodes.count <= Self.maximumNodes,
+      firstStack + batch.stacks.count <= Self.maximumStacks
+    else { return false }
+    for _ in 0..<nodeGap { append(parent: Self.missing, value: 0, kind: 0, space: Self.missing) }
+    leaves.append(contentsOf: repeatElement(Self.missing, count: stackGap))
+    var next = 0
+    for stack in batch.stacks {
+      var parent = stack.attach.rawValue
+      var isKnown = parent == 0 || (Int(parent) < parents.count && parents[Int(parent)] != Self.missing)
+      guard next + Int(stack.newNodeCount) <= batch.nodes.count else { return false }
+      for _ in 0..<stack.newNodeCount {
+        let node = batch.nodes[next]
+        next += 1
+        var space = Self.missing
+        if node.space == .root {
+          space = UInt32(truncatingIfNeeded: node.value)
+        } else if isKnown, parent != 0 {
+          space = spaces[Int(parent)]
+        }
+        append(parent: isKnown ? parent : Self.missing, value: node.value, kind: node.space.rawValue, space: space)
+        parent = UInt32(parents.count - 1)
+        isKnown = isKnown && space != Self.missing
+      }
+      leaves.append(isKnown ? parent : Self.missing)
+      if isKnown { stackCount += 1 }
+    }
+    return true
+  }
+
+  private mutating func append(parent: UInt32, value: UInt64, kind: UInt8, space: UInt32) {
+    parents.append(parent)
+    values.append(value)
+    kinds.append(kind)
+    spaces.append(space)
+  }
+
+  /// The innermost node of `stack`: 0 for the empty one, `nil` for one that is not in the trace (any more).
+  func leaf(of stack: StackHandle) -> UInt32? {
+    let index = Int(stack.rawValue)
+    guard index < leaves.count, leaves[index] != Self.missing else { return nil }
+    return leaves[index]
+  }
+}

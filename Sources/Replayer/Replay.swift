@@ -1,0 +1,327 @@
+package import Base
+package import Profile
+package import Symbolize
+package import Targets
+package import TraceFormat
+
+/// A trace turned into profiles, in four passes: what it says, which places in code its stacks stand for, what those are
+/// called, and the samples by stack and series.
+package struct Replay: Sendable {
+  package let header: SegmentHeader
+  package let contents: TraceContents
+  private let configuration: ReplayConfiguration
+  private let locations: CodeLocations
+  package let names: SymbolNames
+  package let imageSteps: [SymbolizeStage.ImageSteps]
+  /// The locations of each group of samples, innermost first, one after another; ends by group.
+  private let stackLocations: [UInt32]
+  private let stackEnds: [Int]
+  private let isMissing: [Bool]
+
+  /// - Parameter stage: looks symbols up where the trace holds none.
+  package init(
+    header: SegmentHeader, contents: TraceContents, _ configuration: ReplayConfiguration, symbolizingWith stage: SymbolizeStage
+  ) {
+    self.header = header
+    self.contents = contents
+    self.configuration = configuration
+    var locations = CodeLocations(contents)
+    var stackLocations: [UInt32] = []
+    var stackEnds: [Int] = []
+    var isMissing: [Bool] = []
+    stackEnds.reserveCapacity(contents.groups.count)
+    for group in contents.groups {
+      let kernel = contents.trie.leaf(of: group.kernelStack)
+      let user = contents.trie.leaf(of: group.userStack)
+      if let kernel { locations.append(stackEndingAt: kernel, of: contents, to: &stackLocations) }
+      if let user { locations.append(stackEndingAt: user, of: contents, to: &stackLocations) }
+      isMissing.append(kernel == nil || user == nil)
+      stackEnds.append(stackLocations.count)
+    }
+    if !configuration.ignoresRecordedSymbols, let recorded = SymbolNames(layerOf: contents) {
+      names = recorded
+      imageSteps = []
+    } else {
+      (names, imageSteps) = stage.run(locations.locations, contents)
+    }
+    self.locations = locations
+    self.stackLocations = stackLocations
+    self.stackEnds = stackEnds
+    self.isMissing = isMissing
+  }
+
+  /// The records that keep the names in the trace.
+  package func symbolRecords() -> [TraceRecord] {
+    let layer = contents.nextLayer
+    let records = names.records(layer: layer)
+    return records + [.layerEnd(LayerEndRecord(layer: layer, kind: .symbols, recordCount: UInt32(records.count)))]
+  }
+
+  private func stack(_ group: Int) -> ArraySlice<UInt32> {
+    stackLocations[(group == 0 ? 0 : stackEnds[group - 1])..<stackEnds[group]]
+  }
+
+  // MARK: Profiles
+
+  /// One profile of the whole trace, each sample with its series' labels.
+  package func profile() -> Profile {
+    let labeler = Labeler(contents)
+    var assembly = ProfileAssembly(self, labelsSamples: true)
+    var labelsOf: [UInt32: LabelSet] = [:]
+    for group in contents.groups.indices {
+      let process = contents.groups[group].process
+      let labels = labelsOf[process] ?? labeler.labels(of: contents.processes[process])
+      labelsOf[process] = labels
+      assembly.add(group, labels: labels)
+    }
+    return assembly.finish()
+  }
+
+  /// One profile a series, sorted by labels.
+  package func profilesBySeries() -> [(labels: LabelSet, profile: Profile)] {
+    let labeler = Labeler(contents)
+    var groupsOf: [LabelSet: [Int]] = [:]
+    var labelsOf: [UInt32: LabelSet] = [:]
+    for group in contents.groups.indices {
+      let process = contents.groups[group].process
+      let labels = labelsOf[process] ?? labeler.labels(of: contents.processes[process])
+      labelsOf[process] = labels
+      groupsOf[labels, default: []].append(group)
+    }
+    return groupsOf.keys.sorted().map { labels in
+      var assembly = ProfileAssembly(self, labelsSamples: false)
+      for group in groupsOf[labels] ?? [] { assembly.add(group, labels: labels) }
+      return (labels, assembly.finish())
+    }
+  }
+
+  /// Builds one profile, naming each location when it is first met.
+  private struct ProfileAssembly {
+    private let replay: Replay
+    private let labelsSamples: Bool
+    private var builder: ProfileBuilder
+    private var namer: FrameNamer
+    private var handles: [LocationHandle?]
+    /// For anonymous memory a name depends on the program: by program and location.
+    private struct ProgramLocation: Hashable {
+      var process: UInt32
+      var location: UInt32
+    }
+    private var anonymousHandles: [ProgramLocation: LocationHandle] = [:]
+    private var mappings: [MappingKey: MappingHandle] = [:]
+    private struct MappingKey: Hashable {
+      var image: UInt32
+      var segment: Int
+    }
+    private var functions: [SymbolNames.NamedFrame: FunctionHandle] = [:]
+    private var labelCache: [LabelSet: [SampleLabel]] = [:]
+    private var threadNames: [StringHandle?]
+    private let period: UInt64
+    private var scratch: [LocationHandle] = []
+
+    init(_ replay: Replay, labelsSamples: Bool) {
+      self.replay = replay
+      self.labelsSamples = labelsSamples
+      builder = ProfileBuilder(
+        expectedLocations: replay.locations.locations.count, expectedSamples: replay.contents.groups.count)
+      namer = FrameNamer(replay.names, mode: replay.configuration.demangle)
+      handles = [LocationHandle?](repeating: nil, count: replay.locations.locations.count)
+      threadNames = [StringHandle?](repeating: nil, count: replay.contents.threadNames.count)
+      let event = replay.contents.events[0]
+      period = max(event?.period ?? 1, 1)
+      builder.addSampleType(event?.type ?? "cpu", unit: event?.unit ?? "nanoseconds")
+      builder.setPeriod(Int64(clamping: period), of: event?.type ?? "cpu", unit: event?.unit ?? "nanoseconds")
+      let time = replay.contents.period(anchor: replay.header.anchor)
+      builder.setTime(startNanoseconds: time.start.nanoseconds, durationNanoseconds: Int64(clamping: time.durationNanoseconds))
+    }
+
+    mutating func add(_ group: Int, labels: LabelSet) {
+      let key = replay.contents.groups[group]
+      scratch.removeAll(keepingCapacity: true)
+      for location in replay.stack(group) { scratch.append(handle(location, process: key.process)) }
+      if scratch.isEmpty || replay.isMissing[group] { scratch.append(lostFrame()) }
+      let value = Int64(clamping: replay.contents.weights[group].multipliedReportingOverflow(by: period).partialValue)
+      builder.addSample(
+        locations: scratch, values: [value], labels: labelsSamples ? sampleLabels(labels) : [],
+        threadName: replay.configuration.groupsByThreadName ? threadName(key.threadName) : .empty)
+    }
+
+    consuming func finish() -> Profile { builder.finish() }
+
+    private mutating func threadName(_ index: UInt32) -> StringHandle {
+      if let known = threadNames[Int(index)] { return known }
+      let handle = builder.string(replay.contents.threadNames[Int(index)])
+      threadNames[Int(index)] = handle
+      return handle
+    }
+
+    private mutating func sampleLabels(_ labels: LabelSet) -> [SampleLabel] {
+      if let known = labelCache[labels] { return known }
+      let made = labels.labels.map { SampleLabel(key: builder.string($0.name), text: builder.string($0.value)) }
+      labelCache[labels] = made
+      return made
+    }
+
+    /// What stands for a stack, or the part of one, that the trace has lost.
+    private mutating func lostFrame() -> LocationHandle {
+      let function = builder.function(name: builder.string("[lost stack]"))
+      return builder.location(mapping: nil, address: 0, lines: [ProfileLine(function: function)])
+    }
+
+    private mutating func handle(_ number: UInt32, process: UInt32) -> LocationHandle {
+      if let known = handles[Int(number)] { return known }
+      let location = replay.locations.locations[Int(number)]
+      let isAnonymous = replay.contents.images[location.image]?.kind == .anonymous
+      let programLocation = ProgramLocation(process: process, location: number)
+      if isAnonymous, let known = anonymousHandles[programLocation] { return known }
+      let isKernel = location.image == ImageHandle.kernel.rawValue
+      var lines: [ProfileLine] = []
+      if case .frames(let frames) = replay.names.answer(for: location) {
+        for frame in frames { lines.append(ProfileLine(function: function(frame), line: frame.line)) }
+      } else {
+        let name = FrameNamer.placeholder(location, process: replay.contents.processes[process], replay.contents)
+        lines = [ProfileLine(function: builder.function(name: builder.string(name)))]
+      }
+      let handle = builder.location(
+        mapping: mapping(for: location), address: location.address, lines: lines, isKernel: isKernel)
+      if isAnonymous { anonymousHandles[programLocation] = handle } else { handles[Int(number)] = handle }
+      return handle
+    }
+
+    private mutating func function(_ frame: SymbolNames.NamedFrame) -> FunctionHandle {
+      var key = frame
+      key.line = 0
+      if let known = functions[key] { return known }
+      let shown = namer.function(frame.function)
+      let linkage = replay.names.strings[Int(frame.function)]
+      let handle = builder.function(
+        name: builder.string(shown), systemName: shown == linkage ? .empty : builder.string(linkage),
+        file: builder.string(replay.names.strings[Int(frame.file)]), startLine: frame.startLine)
+      functions[key] = handle
+      return handle
+    }
+
+    private mutating func mapping(for location: CodeLocation) -> MappingHandle? {
+      if location.image == CodeLocation.unmapped { return nil }
+      if location.image == ImageHandle.kernel.rawValue { return kernelMapping(location.address) }
+      guard let image = replay.contents.images[location.image], image.kind != .anonymous else { return nil }
+      let segment =
+        image.segments.firstIndex { segment in
+          ImageAddress(location.address).distance(from: segment.address).map { $0 < segment.memoryByteCount } ?? false
+        } ?? -1
+      let key = MappingKey(image: location.image, segment: segment)
+      if let known = mappings[key] { return known }
+      let bounds = segment >= 0 ? image.segments[segment] : nil
+      let start = bounds?.address.rawValue ?? 0
+      let handle = builder.mapping(
+        ProfileMapping(
+          start: start, limit: start &+ (bounds?.memoryByteCount ?? image.byteCount), offset: bounds?.fileOffset.rawValue ?? 0,
+          file: builder.string(image.path), buildID: builder.string(image.buildID?.hex ?? "")))
+      mappings[key] = handle
+      return handle
+    }
+
+    private mutating func kernelMapping(_ address: UInt64) -> MappingHandle? {
+      let modules = replay.contents.kernelModules
+      let index = modules.firstIndex { $0.address <= address && address - $0.address < $0.byteCount } ?? -1
+      let key = MappingKey(image: ImageHandle.kernel.rawValue, segment: index)
+      if let known = mappings[key] { return known }
+      let module = index >= 0 ? modules[index] : nil
+      let handle = builder.mapping(
+        ProfileMapping(
+          start: module?.address ?? 0, limit: module.map { $0.address &+ $0.byteCount } ?? .max, offset: 0,
+          file: builder.string(module?.name ?? "vmlinux"), buildID: builder.string(module?.buildID ?? "")))
+      mappings[key] = handle
+      return handle
+    }
+  }
+
+  // MARK: The report
+
+  /// - Parameter functionCount: how many of the heaviest functions to name.
+  package func report(functionCount: Int = 50) -> ReplayReport {
+    var report = ReplayReport()
+    report.traceID = header.traceID.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    report.durationNanoseconds = contents.period(anchor: header.anchor).durationNanoseconds
+    report.frequencyHertz = contents.events[0]?.frequencyHertz ?? 0
+    report.samples = contents.sampleCount
+    report.lostSamples = contents.lostSamples
+    for loss in contents.losses { report.losses[loss.reason, default: 0] &+= loss.count }
+    report.unwindResults = contents.unwindResults
+    report.stacks = contents.trie.stackCount
+    report.processes = contents.processes.count
+    report.threads = contents.threadCount
+    report.inconsistentRecords = contents.inconsistentRecords
+
+    var images: [UInt32: ReplayReport.Image] = [:]
+    var answers: [Bool] = []
+    for location in locations.locations {
+      var image = images[location.image] ?? newImage(location.image)
+      if case .frames = names.answer(for: location) {
+        image.named += 1
+        report.namedAddresses += 1
+        answers.append(true)
+      } else {
+        var reason: UInt8 = 0
+        if case .unknown(let why) = names.answer(for: location) { reason = why }
+        image.unknown[reason, default: 0] += 1
+        report.unknownAddresses[reason, default: 0] += 1
+        answers.append(false)
+      }
+      images[location.image] = image
+    }
+    report.addresses = locations.locations.count
+
+    var namer = FrameNamer(names, mode: configuration.demangle)
+    // Functions by string number; places without a name by what stands for them.
+    var selfWeights: [String: UInt64] = [:]
+    var totalWeights: [String: UInt64] = [:]
+    var nameOf: [UInt32: [String]] = [:]
+    for group in contents.groups.indices {
+      let weight = contents.weights[group]
+      report.weight &+= weight
+      if isMissing[group] { report.missingStacks += 1 }
+      var seen: Set<String> = []
+      var unnamed: Set<UInt32> = []
+      var isFirst = true
+      for number in stack(group) {
+        let location = locations.locations[Int(number)]
+        if isFirst { images[location.image]?.selfWeight &+= weight }
+        if !answers[Int(number)], unnamed.insert(location.image).inserted { images[location.image]?.unnamedWeight &+= weight }
+        let list: [String]
+        if let known = nameOf[number] {
+          list = known
+        } else if case .frames(let frames) = names.answer(for: location) {
+          list = frames.map { namer.function($0.function) }
+          nameOf[number] = list
+        } else {
+          list = [FrameNamer.placeholder(location, process: contents.processes[contents.groups[group].process], contents)]
+          if contents.images[location.image]?.kind != .anonymous { nameOf[number] = list }
+        }
+        for name in list {
+          if isFirst { selfWeights[name, default: 0] &+= weight }
+          isFirst = false
+          if seen.insert(name).inserted { totalWeights[name, default: 0] &+= weight }
+        }
+      }
+    }
+    report.images = images.keys.sorted().compactMap { images[$0] }.sorted {
+      ($0.unnamedWeight, $1.path, $1.buildID) > ($1.unnamedWeight, $0.path, $0.buildID)
+    }
+    report.functions = totalWeights.map {
+      ReplayReport.Function(name: $0.key, selfWeight: selfWeights[$0.key] ?? 0, totalWeight: $0.value)
+    }.sorted { ($0.selfWeight, $0.totalWeight, $1.name) > ($1.selfWeight, $1.totalWeight, $0.name) }
+    if report.functions.count > functionCount { report.functions.removeLast(report.functions.count - functionCount) }
+    return report
+  }
+
+  private func newImage(_ handle: UInt32) -> ReplayReport.Image {
+    if handle == CodeLocation.unmapped { return ReplayReport.Image(path: "[unknown]", buildID: "") }
+    if handle == ImageHandle.kernel.rawValue {
+      return ReplayReport.Image(
+        path: "vmlinux", buildID: contents.kernelModules.first { $0.name == "vmlinux" }?.buildID ?? "")
+    }
+    let image = contents.images[handle]
+    return ReplayReport.Image(path: image?.path ?? "[unknown]", buildID: image?.buildID?.hex ?? "")
+  }
+}

@@ -1,0 +1,57 @@
+package import Base
+import Symbolize
+package import TraceFormat
+
+/// What a replay saw and could not do: every number of it can be asked after.
+package struct ReplayReport: Sendable {
+  package struct Image: Sendable {
+    package var path: String
+    package var buildID: String
+    /// Distinct addresses.
+    package var named = 0
+    package var unknown: [UInt8: Int] = [:]
+    /// Weights of the samples whose innermost frame lies in it.
+    package var selfWeight: UInt64 = 0
+    /// Weights of samples that any unnamed frame of it takes part in.
+    package var unnamedWeight: UInt64 = 0
+  }
+  package struct Function: Sendable {
+    package var name: String
+    package var selfWeight: UInt64
+    /// With everything it called.
+    package var totalWeight: UInt64
+  }
+
+  package var traceID = ""
+  package var durationNanoseconds: UInt64 = 0
+  package var frequencyHertz: UInt64 = 0
+  package var isComplete = false
+  package var samples: UInt64 = 0
+  package var lostSamples: UInt64 = 0
+  package var weight: UInt64 = 0
+  package var losses: [LossRecord.Reason: UInt64] = [:]
+  package var unwindResults: [UInt8: UInt64] = [:]
+  package var stacks = 0
+  package var missingStacks = 0
+  package var processes = 0
+  package var threads = 0
+  package var addresses = 0
+  package var namedAddresses = 0
+  /// By `MissReason`'s raw value.
+  package var unknownAddresses: [UInt8: Int] = [:]
+  /// Sorted by what their unnamed frames weigh, heaviest first.
+  package var images: [Image] = []
+  /// Heaviest first.
+  package var functions: [Function] = []
+  package var inconsistentRecords = 0
+  package var damagedRegions = 0
+  package var unknownRecords = 0
+
+  package init() {}
+
+  package var hasLosses: Bool {
+    lostSamples > 0 || missingStacks > 0 || inconsistentRecords > 0 || damagedRegions > 0 || !isComplete
+  }
+
+  static func reasonName(_ raw: UInt8) -> String { MissReason(rawValue: raw)?.name ?? "reason_\(raw)" }
+}

@@ -1,0 +1,86 @@
+import Base
+package import ObjectFile
+package import Symbolize
+import TraceFormat
+
+/// Looks up every distinct address of a trace, image by image, on as many threads as asked.
+package struct SymbolizeStage: Sendable {
+  package var symbolizer: Symbolizer
+  package var workers: Int
+
+  package init(symbolizer: Symbolizer, workers: Int) {
+    self.symbolizer = symbolizer
+    self.workers = workers
+  }
+
+  /// How the files of one image were found, for `symbolize --verbose`.
+  package struct ImageSteps: Sendable {
+    package var path: String
+    package var addressCount: Int
+    package var steps: [LocatorStep]
+  }
+
+  func run(_ locations: [CodeLocation], _ contents: TraceContents) -> (names: SymbolNames, steps: [ImageSteps]) {
+    var byImage: [UInt32: [UInt64]] = [:]
+    for location in locations { byImage[location.image, default: []].append(location.address) }
+    let images = byImage.keys.sorted()
+    let addresses = images.map { (byImage[$0] ?? []).sorted() }
+    let kernel = KernelSymbolTable(
+      contents.kernelSymbols.map {
+        KernelSymbolTable.Symbol(address: $0.address, byteCount: $0.byteCount, name: $0.name, module: $0.module)
+      })
+    // The largest first, so that no thread is left alone with it at the end.
+    let order = images.indices.sorted { (addresses[$0].count, $1) > (addresses[$1].count, $0) }
+    let found = parallelMap(count: order.count, workers: workers) { place -> Symbolizer.Answer in
+      let index = order[place]
+      return self.answer(images[index], addresses[index], contents, kernel)
+    }
+    var answers = [Symbolizer.Answer?](repeating: nil, count: images.count)
+    for (place, answer) in found.enumerated() { answers[order[place]] = answer }
+    var names = SymbolNames()
+    var steps: [ImageSteps] = []
+    for (index, image) in images.enumerated() {
+      guard let answer = answers[index] else { continue }
+      names.add(image: image, addresses: addresses[index], answer.symbolizations)
+      if image != CodeLocation.unmapped, image != ImageHandle.kernel.rawValue {
+        steps.append(
+          ImageSteps(path: contents.images[image]?.path ?? "", addressCount: addresses[index].count, steps: answer.steps))
+      }
+    }
+    return (names, steps)
+  }
+
+  private func answer(
+    _ image: UInt32, _ addresses: [UInt64], _ contents: TraceContents, _ kernel: KernelSymbolTable
+  ) -> Symbolizer.Answer {
+    if image == CodeLocation.unmapped {
+      return Symbolizer.Answer(symbolizations: addresses.map { _ in .unknown(.mappingUnknown) }, steps: [])
+    }
+    if image == ImageHandle.kernel.rawValue {
+      return Symbolizer.Answer(
+        symbolizations: addresses.map { address in
+          kernel.symbol(at: address).map { .frames([Frame(function: $0.name)]) } ?? .unknown(.kernelSymbolUnknown)
+        }, steps: [])
+    }
+    guard let record = contents.images[image] else {
+      return Symbolizer.Answer(symbolizations: addresses.map { _ in .unknown(.mappingUnknown) }, steps: [])
+    }
+    return symbolizer.symbolize(record.identity, addresses.map { ImageAddress($0) })
+  }
+}
+
+extension ImageRecord {
+  /// In the words of the Symbolize room, which does not know traces.
+  package var identity: ImageIdentity {
+    let kind: ImageIdentity.Kind =
+      switch self.kind {
+      case .file: .file
+      case .vdso: .vdso
+      case .anonymous: .anonymous
+      case .kernel: .kernel
+      case .kernelModule: .kernelModule
+      }
+    return ImageIdentity(
+      path: path, buildID: buildID, device: device, inode: inode, byteCount: byteCount, modified: modified, kind: kind)
+  }
+}

@@ -1,0 +1,179 @@
+package import Base
+package import TraceFormat
+
+/// Everything a trace says, with its samples already summed up: what is many is counted, what is few is kept.
+///
+/// Records are added in the order of the file. What does not go together (a sample of a thread that is lost) is counted
+/// and never trusted.
+package struct TraceContents: Sendable {
+  /// Samples of one kind of event in one program and thread name with one stack.
+  package struct SampleGroup: Hashable, Sendable {
+    /// `UInt32.max` when the thread's record is lost.
+    package var process: UInt32
+    /// An index of `threadNames`.
+    package var threadName: UInt32
+    package var userStack: StackHandle
+    package var kernelStack: StackHandle
+    package var event: EventHandle
+  }
+
+  /// Address spaces, images, processes and threads of one trace; each far above what a day brings.
+  static let maximumThings = 1 << 24
+
+  package internal(set) var processes: [UInt32: ProcessRecord] = [:]
+  package internal(set) var threadCount = 0
+  package internal(set) var images: [UInt32: ImageRecord] = [:]
+  package internal(set) var imageEnds: [UInt32: ImageEndRecord] = [:]
+  package internal(set) var events: [UInt32: EventRecord] = [:]
+  package internal(set) var kernelModules: [KernelModulesRecord.Module] = []
+  package internal(set) var kernelSymbols: [KernelSymbolsRecord.Symbol] = []
+  package internal(set) var losses: [LossRecord] = []
+  package internal(set) var facts: [String: String] = [:]
+  package internal(set) var trie = FrameTrie()
+  var spaces: [UInt32: AddressSpaceMap] = [:]
+
+  /// In the order of their first sample.
+  package private(set) var groups: [SampleGroup] = []
+  /// The sum of the weights of each group.
+  package private(set) var weights: [UInt64] = []
+  private var groupIndex: [SampleGroup: Int] = [:]
+  package private(set) var threadNames: [String] = [""]
+  private var threadNameIndex: [String: UInt32] = ["": 0]
+  /// By thread handle: the program and the name.
+  private var threads: [UInt32: (process: UInt32, name: UInt32)] = [:]
+
+  package private(set) var sampleCount: UInt64 = 0
+  package private(set) var userSampleCount: UInt64 = 0
+  package private(set) var kernelSampleCount: UInt64 = 0
+  /// By unwind result.
+  package private(set) var unwindResults: [UInt8: UInt64] = [:]
+  package private(set) var lastSampleMicroseconds: UInt64 = 0
+  package private(set) var firstSampleMicroseconds = UInt64.max
+  /// Records that contradict others.
+  package private(set) var inconsistentRecords = 0
+
+  var labelLayers: [UInt32: [TargetLabelsRecord]] = [:]
+  var symbolStrings: [UInt32: [SymbolStringsRecord]] = [:]
+  var symbolRecords: [UInt32: [SymbolsRecord]] = [:]
+  var finishedLayers: [LayerEndRecord] = []
+
+  package init() {}
+
+  package mutating func add(_ record: TraceRecord) {
+    switch record {
+    case .process(let process):
+      guard processes.count < Self.maximumThings else { return reject() }
+      processes[process.handle.rawValue] = process
+    case .processEnd: break
+    case .thread(let thread):
+      guard threads.count < Self.maximumThings else { return reject() }
+      threads[thread.handle.rawValue] = (thread.process.rawValue, nameIndex(thread.comm))
+      threadCount += 1
+    case .addressSpace(let space):
+      guard spaces.count < Self.maximumThings else { return reject() }
+      var map = AddressSpaceMap(process: space.process.rawValue)
+      if let inherited = space.inherits, let known = spaces[inherited.rawValue] {
+        map = known
+        map.process = space.process.rawValue
+      }
+      spaces[space.handle.rawValue] = map
+    case .mapping(let mapping):
+      let space = mapping.addressSpace.rawValue
+      guard spaces[space] != nil else { return reject() }
+      spaces[space]?.insert(
+        AddressSpaceMap.Mapping(
+          start: mapping.start.rawValue, end: mapping.start.rawValue &+ mapping.byteCount,
+          fileOffset: mapping.fileOffset.rawValue, image: mapping.image.rawValue))
+    case .image(let image):
+      guard images.count < Self.maximumThings else { return reject() }
+      images[image.handle.rawValue] = image
+    case .imageChunk: break
+    case .imageEnd(let end): imageEnds[end.image.rawValue] = end
+    case .event(let event): events[event.handle.rawValue] = event
+    case .stacks(let batch): if !trie.add(batch) { reject() }
+    case .samples(let batch): add(batch)
+    case .kernelSymbols(let more): kernelSymbols += more.symbols
+    case .kernelModules(let more): kernelModules = more.modules
+    case .loss(let loss): losses.append(loss)
+    case .sessionFact(let fact): facts[fact.name] = fact.value
+    case .targetLabels(let labels): labelLayers[labels.layer, default: []].append(labels)
+    case .symbolStrings(let strings): symbolStrings[strings.layer, default: []].append(strings)
+    case .symbols(let symbols): symbolRecords[symbols.layer, default: []].append(symbols)
+    case .layerEnd(let end): finishedLayers.append(end)
+    }
+  }
+
+  private mutating func reject() { inconsistentRecords += 1 }
+
+  private mutating func nameIndex(_ name: String) -> UInt32 {
+    if let known = threadNameIndex[name] { return known }
+    let index = UInt32(threadNames.count)
+    threadNames.append(name)
+    threadNameIndex[name] = index
+    return index
+  }
+
+  private mutating func add(_ batch: SampleBatch) {
+    var lastThread = UInt32.max
+    var thread: (process: UInt32, name: UInt32) = (.max, 0)
+    var lastGroup = SampleGroup(process: 0, threadName: 0, userStack: .empty, kernelStack: .empty, event: EventHandle(0))
+    var lastIndex = -1
+    for sample in batch.samples {
+      if sample.thread.rawValue != lastThread {
+        lastThread = sample.thread.rawValue
+        thread = threads[lastThread] ?? (.max, 0)
+      }
+      let group = SampleGroup(
+        process: thread.process, threadName: thread.name, userStack: sample.userStack, kernelStack: sample.kernelStack,
+        event: sample.event)
+      if lastIndex < 0 || group != lastGroup {
+        lastGroup = group
+        if let known = groupIndex[group] {
+          lastIndex = known
+        } else {
+          lastIndex = groups.count
+          groupIndex[group] = lastIndex
+          groups.append(group)
+          weights.append(0)
+        }
+      }
+      weights[lastIndex] &+= sample.weight
+      unwindResults[sample.result, default: 0] += 1
+      if sample.userStack != .empty { userSampleCount += 1 }
+      if sample.kernelStack != .empty { kernelSampleCount += 1 }
+      firstSampleMicroseconds = min(firstSampleMicroseconds, sample.timeMicroseconds)
+      lastSampleMicroseconds = max(lastSampleMicroseconds, sample.timeMicroseconds)
+    }
+    sampleCount += UInt64(batch.samples.count)
+  }
+
+  // MARK: What follows from it
+
+  package var lostSamples: UInt64 {
+    losses.reduce(0) { $1.reason.isSamples ? $0.addingReportingOverflow($1.count).partialValue : $0 }
+  }
+
+  /// The newest finished layer of `kind` whose every record is there.
+  func newestLayer(_ kind: LayerEndRecord.Kind) -> UInt32? {
+    for end in finishedLayers.reversed() where end.kind == kind {
+      let count: Int
+      switch kind {
+      case .symbols: count = (symbolStrings[end.layer]?.count ?? 0) + (symbolRecords[end.layer]?.count ?? 0)
+      case .labels: count = labelLayers[end.layer]?.count ?? 0
+      }
+      if count == Int(end.recordCount) { return end.layer }
+    }
+    return nil
+  }
+
+  /// The number a new layer gets.
+  package var nextLayer: UInt32 { (finishedLayers.map(\.layer).max() ?? 0) &+ 1 }
+
+  /// When samples began to be taken, and how long they were: from the recorder's own words, else from the samples.
+  package func period(anchor: ClockAnchor) -> (start: UnixInstant, durationNanoseconds: UInt64) {
+    let first = firstSampleMicroseconds == .max ? anchor.monotonic.nanoseconds : firstSampleMicroseconds &* 1000
+    let start = facts["start.time"].flatMap { UInt64($0) } ?? first
+    let end = facts["end.time"].flatMap { UInt64($0) } ?? max(lastSampleMicroseconds &* 1000, start)
+    return (anchor.unix(at: MonotonicInstant(nanoseconds: start)), end >= start ? end - start : 0)
+  }
+}

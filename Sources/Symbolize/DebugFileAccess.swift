@@ -1,0 +1,42 @@
+package import Base
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Musl
+#endif
+
+/// The file system as the locator sees it: the only way this room touches files, so that a test can stand in for it.
+package protocol DebugFileAccess: Sendable {
+  /// `nil` when nothing is there or it is no regular file.
+  func status(of path: String) -> DebugFileStatus?
+  func open(_ path: String) throws(SystemCallError) -> ImageBytes
+}
+
+package struct DebugFileStatus: Hashable, Sendable {
+  package var byteCount: UInt64
+  /// Nanoseconds since 1970.
+  package var modified: Int64
+  package init(byteCount: UInt64, modified: Int64) {
+    self.byteCount = byteCount
+    self.modified = modified
+  }
+}
+
+/// This machine's files, mapped.
+package struct MappedFileAccess: DebugFileAccess {
+  package init() {}
+
+  package func status(of path: String) -> DebugFileStatus? {
+    var status = stat()
+    guard !path.utf8.contains(0), unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+      let byteCount = UInt64(exactly: status.st_size)
+    else { return nil }
+    let modified = Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
+    return DebugFileStatus(byteCount: byteCount, modified: modified)
+  }
+
+  package func open(_ path: String) throws(SystemCallError) -> ImageBytes {
+    ImageBytes(try MappedFile(path: path))
+  }
+}
