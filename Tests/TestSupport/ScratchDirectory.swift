@@ -9,7 +9,8 @@ package final class ScratchDirectory: Sendable {
   package init(mode: mode_t = 0o700) throws {
     var template = Array("\(Command.environmentValue("TMPDIR") ?? "/tmp")/pyrorec-test.XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else {
-      throw SystemCallError(call: "mkdtemp", path: String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self), code: errno)
+      throw SystemCallError(
+        call: "mkdtemp", path: String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self), code: errno)
     }
     path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     chmod(path, mode)
