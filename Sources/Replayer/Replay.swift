@@ -1,6 +1,6 @@
-package import Base
+import Base
 package import Profile
-package import Symbolize
+import Symbolize
 package import Targets
 package import TraceFormat
 
@@ -50,12 +50,8 @@ package struct Replay: Sendable {
     self.isMissing = isMissing
   }
 
-  /// The records that keep the names in the trace.
-  package func symbolRecords() -> [TraceRecord] {
-    let layer = contents.nextLayer
-    let records = names.records(layer: layer)
-    return records + [.layerEnd(LayerEndRecord(layer: layer, kind: .symbols, recordCount: UInt32(records.count)))]
-  }
+  /// The records that keep the names in the trace as layer `layer`, its end not among them.
+  package func symbolRecords(layer: UInt32) -> [TraceRecord] { names.records(layer: layer) }
 
   private func stack(_ group: Int) -> ArraySlice<UInt32> {
     stackLocations[(group == 0 ? 0 : stackEnds[group - 1])..<stackEnds[group]]

@@ -87,7 +87,7 @@ package struct TraceContents: Sendable {
     case .image(let image):
       guard images.count < Self.maximumThings else { return reject() }
       images[image.handle.rawValue] = image
-    case .imageChunk: break
+    case .imageChunk, .memory: break
     case .imageEnd(let end): imageEnds[end.image.rawValue] = end
     case .event(let event): events[event.handle.rawValue] = event
     case .stacks(let batch): if !trie.add(batch) { reject() }
@@ -165,9 +165,6 @@ package struct TraceContents: Sendable {
     }
     return nil
   }
-
-  /// The number a new layer gets.
-  package var nextLayer: UInt32 { (finishedLayers.map(\.layer).max() ?? 0) &+ 1 }
 
   /// When samples began to be taken, and how long they were: from the recorder's own words, else from the samples.
   package func period(anchor: ClockAnchor) -> (start: UnixInstant, durationNanoseconds: UInt64) {

@@ -57,3 +57,82 @@ public struct FormatVersion: Hashable, Comparable, Sendable {
 }
 
 extension FormatVersion: CustomStringConvertible { public var description: String { "\(major).\(minor)" } }
+
+extension SegmentHeader {
+  /// `PYROREC` and a NUL: the first bytes of the first frame's payload, at offset 8 of the file.
+  static let magic: [UInt8] = [0x50, 0x59, 0x52, 0x4f, 0x52, 0x45, 0x43, 0x00]
+  static let traceIDByteCount = 16
+
+  /// The payload of the header's frame, with its checksum at the end.
+  func encoded() -> [UInt8] {
+    var writer = ByteWriter()
+    writer.append(Self.magic)
+    writer.write(version.major)
+    writer.write(version.minor)
+    // A longer or shorter one is our own mistake; the reader must find sixteen bytes whatever it was given.
+    writer.append(Array((traceID + [UInt8](repeating: 0, count: Self.traceIDByteCount)).prefix(Self.traceIDByteCount)))
+    writer.write(anchor.monotonic.nanoseconds)
+    writer.write(anchor.unix.nanoseconds)
+    writer.write(anchor.bootNanoseconds)
+    writer.write(cpuCount)
+    writer.text(machine)
+    writer.text(kernelRelease)
+    writer.text(kernelVersion)
+    writer.text(hostName)
+    writer.text(recorderVersion)
+    writer.number(UInt64(abilities.count))
+    for ability in abilities {
+      writer.text(ability.name)
+      writer.text(ability.value)
+    }
+    writer.write(CRC32.of(writer.bytes.borrowedBytes))
+    return writer.bytes
+  }
+
+  /// Whether `bytes` begin as a header's payload does, whatever its version.
+  static func isHeader(_ bytes: [UInt8]) -> Bool { bytes.starts(with: magic) }
+
+  /// Reads a payload whose first bytes are `magic`. A newer major version is told by its number alone.
+  init(payload: [UInt8]) throws(HeaderProblem) {
+    do {
+      var cursor = ByteCursor(payload.borrowedBytes)
+      try cursor.skip(Self.magic.count, "header.magic")
+      version = FormatVersion(major: try cursor.read("header.major"), minor: try cursor.read("header.minor"))
+      guard payload.count >= 4 else { throw HeaderProblem.damaged("too short") }
+      let body = payload.borrowedBytes.extracting(0..<(payload.count - 4))
+      var tail = ByteCursor(payload.borrowedBytes.extracting((payload.count - 4)..<payload.count))
+      guard CRC32.of(body) == (try tail.read("header.crc32")) else {
+        throw HeaderProblem.damaged("its checksum does not match")
+      }
+      // What comes before and the checksum at the end stay where they are in every version; the rest may not.
+      guard version.major <= FormatVersion.current.major else { throw HeaderProblem.newer(version) }
+      traceID = try cursor.take(Self.traceIDByteCount, "header.trace_id").copied()
+      let monotonic = MonotonicInstant(nanoseconds: try cursor.read("header.monotonic"))
+      let unix = UnixInstant(nanoseconds: try cursor.read("header.unix"))
+      anchor = ClockAnchor(monotonic: monotonic, unix: unix, bootNanoseconds: try cursor.read("header.boot"))
+      cpuCount = try cursor.read("header.cpu_count")
+      machine = try cursor.text("header.machine")
+      kernelRelease = try cursor.text("header.kernel_release")
+      kernelVersion = try cursor.text("header.kernel_version")
+      hostName = try cursor.text("header.host_name")
+      recorderVersion = try cursor.text("header.recorder_version")
+      abilities = []
+      for _ in 0..<(try cursor.count("header.ability_count")) {
+        let name = try cursor.text("header.ability_name")
+        abilities.append(Ability(name: name, value: try cursor.text("header.ability_value")))
+      }
+    } catch let problem as HeaderProblem {
+      throw problem
+    } catch let malformed as MalformedInput {
+      throw .damaged(malformed.description)
+    } catch {
+      throw .damaged("\(error)")
+    }
+  }
+}
+
+/// Why a header's payload does not read.
+enum HeaderProblem: Error {
+  case newer(FormatVersion)
+  case damaged(String)
+}

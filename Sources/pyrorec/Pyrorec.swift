@@ -12,7 +12,7 @@ import Glibc
         pyrorec record -d 60s && pyrorec symbolize && pyrorec upload
       """,
     version: version,
-    subcommands: [RecordCommand.self])
+    subcommands: [RecordCommand.self, SymbolizeCommand.self, ConvertCommand.self])
 
   static func main() {
     // A reader that goes away (`| head`) shows itself as a failed write, which each command handles.

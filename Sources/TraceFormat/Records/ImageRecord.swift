@@ -4,7 +4,7 @@ public import Base
 ///
 /// A record with a handle seen before replaces the earlier one (the build ID is known only once the file was opened).
 public struct ImageRecord: Hashable, Sendable {
-  public enum Kind: UInt8, Hashable, Sendable {
+  public enum Kind: UInt8, Hashable, Sendable, CaseIterable {
     case file = 0
     case vdso = 1
     /// Executable memory without a file: just-in-time compiled code.
@@ -100,5 +100,96 @@ public struct ImageEndRecord: Hashable, Sendable {
     self.outcome = outcome
     self.same = same
     self.copiedByteCount = copiedByteCount
+  }
+}
+
+extension ImageRecord: SegmentRecord {
+  public static let kind = RecordKind.image
+
+  public func encode(into writer: inout ByteWriter) {
+    writer.handle(handle)
+    writer.write(kind.rawValue)
+    writer.text(path)
+    writer.flag(wasDeleted)
+    writer.number(device)
+    writer.number(inode)
+    writer.number(inodeGeneration)
+    writer.number(byteCount)
+    writer.zigzag(modified)
+    writer.lengthPrefixed(buildID?.bytes ?? [])
+    writer.number(UInt64(segments.count))
+    for segment in segments {
+      writer.number(segment.fileOffset.rawValue)
+      writer.number(segment.address.rawValue)
+      writer.number(segment.fileByteCount)
+      writer.number(segment.memoryByteCount)
+    }
+  }
+
+  public init(from cursor: inout ByteCursor) throws(MalformedInput) {
+    handle = try cursor.handle("image.handle")
+    kind = try cursor.choice("image.kind")
+    path = try cursor.text("image.path")
+    wasDeleted = try cursor.flag("image.was_deleted")
+    device = try cursor.uleb128("image.device")
+    inode = try cursor.uleb128("image.inode")
+    inodeGeneration = try cursor.uleb128("image.inode_generation")
+    byteCount = try cursor.uleb128("image.byte_count")
+    modified = try cursor.zigzag("image.modified")
+    buildID = BuildID(try cursor.data("image.build_id", limit: BuildID.maximumByteCount))
+    segments = []
+    for _ in 0..<(try cursor.count("image.segment_count")) {
+      let fileOffset = FileOffset(try cursor.uleb128("image.segment_file_offset"))
+      let address = ImageAddress(try cursor.uleb128("image.segment_address"))
+      let fileByteCount = try cursor.uleb128("image.segment_file_byte_count")
+      segments.append(
+        Segment(
+          fileOffset: fileOffset, address: address, fileByteCount: fileByteCount,
+          memoryByteCount: try cursor.uleb128("image.segment_memory_byte_count")))
+    }
+  }
+}
+
+extension ImageChunkRecord: SegmentRecord {
+  public static let kind = RecordKind.imageChunk
+
+  public func encode(into writer: inout ByteWriter) {
+    writer.handle(image)
+    writer.number(fileOffset.rawValue)
+    writer.lengthPrefixed(bytes)
+  }
+
+  public init(from cursor: inout ByteCursor) throws(MalformedInput) {
+    image = try cursor.handle("image_chunk.image")
+    fileOffset = FileOffset(try cursor.uleb128("image_chunk.file_offset"))
+    bytes = try cursor.data("image_chunk.bytes", limit: Limits.frameContentByteCount)
+  }
+
+  public func halves() -> (Self, Self)? {
+    let middle = bytes.count / 2
+    guard middle > 0, let second = fileOffset.adding(UInt64(middle)) else { return nil }
+    return (
+      Self(image: image, fileOffset: fileOffset, bytes: Array(bytes[..<middle])),
+      Self(image: image, fileOffset: second, bytes: Array(bytes[middle...]))
+    )
+  }
+}
+
+extension ImageEndRecord: SegmentRecord {
+  public static let kind = RecordKind.imageEnd
+
+  public func encode(into writer: inout ByteWriter) {
+    writer.handle(image)
+    writer.write(outcome.rawValue)
+    writer.flag(same != nil)
+    if let same { writer.handle(same) }
+    writer.number(copiedByteCount)
+  }
+
+  public init(from cursor: inout ByteCursor) throws(MalformedInput) {
+    image = try cursor.handle("image_end.image")
+    outcome = try cursor.choice("image_end.outcome")
+    same = try cursor.flag("image_end.has_same") ? try cursor.handle("image_end.same") : nil
+    copiedByteCount = try cursor.uleb128("image_end.copied_byte_count")
   }
 }

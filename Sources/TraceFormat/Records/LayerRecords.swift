@@ -1,3 +1,5 @@
+public import Base
+
 /// What a later stage appended: all records of one stage's run carry the same number, and count only once the
 /// `LayerEndRecord` of that number is there. The newest finished layer of a kind wins.
 public struct LayerEndRecord: Hashable, Sendable {
@@ -91,5 +93,139 @@ public struct SymbolsRecord: Hashable, Sendable {
     self.layer = layer
     self.image = image
     self.addresses = addresses
+  }
+}
+
+extension LayerEndRecord: SegmentRecord {
+  public static let kind = RecordKind.layerEnd
+
+  public func encode(into writer: inout ByteWriter) {
+    writer.number(layer)
+    writer.write(kind.rawValue)
+    writer.number(recordCount)
+  }
+
+  public init(from cursor: inout ByteCursor) throws(MalformedInput) {
+    layer = try cursor.number("layer_end.layer")
+    kind = try cursor.choice("layer_end.kind")
+    recordCount = try cursor.number("layer_end.record_count")
+  }
+}
+
+extension TargetLabelsRecord: SegmentRecord {
+  public static let kind = RecordKind.targetLabels
+
+  public func encode(into writer: inout ByteWriter) {
+    writer.number(layer)
+    writer.flag(process != nil)
+    if let process { writer.handle(process) }
+    writer.number(UInt64(labels.count))
+    for label in labels {
+      writer.text(label.name)
+      writer.text(label.value)
+    }
+  }
+
+  public init(from cursor: inout ByteCursor) throws(MalformedInput) {
+    layer = try cursor.number("target_labels.layer")
+    process = try cursor.flag("target_labels.has_process") ? try cursor.handle("target_labels.process") : nil
+    labels = []
+    for _ in 0..<(try cursor.count("target_labels.count")) {
+      let name = try cursor.text("target_labels.name")
+      labels.append(Label(name: name, value: try cursor.text("target_labels.value")))
+    }
+  }
+
+  public func halves() -> (Self, Self)? {
+    guard labels.count > 1 else { return nil }
+    let middle = labels.count / 2
+    return (
+      Self(layer: layer, process: process, labels: Array(labels[..<middle])),
+      Self(layer: layer, process: process, labels: Array(labels[middle...]))
+    )
+  }
+}
+
+extension SymbolStringsRecord: SegmentRecord {
+  public static let kind = RecordKind.symbolStrings
+
+  public func encode(into writer: inout ByteWriter) {
+    writer.number(layer)
+    writer.number(first)
+    writer.number(UInt64(strings.count))
+    for string in strings { writer.text(string) }
+  }
+
+  public init(from cursor: inout ByteCursor) throws(MalformedInput) {
+    layer = try cursor.number("symbol_strings.layer")
+    first = try cursor.number("symbol_strings.first")
+    strings = []
+    for _ in 0..<(try cursor.count("symbol_strings.count", limit: Limits.recordByteCount)) {
+      strings.append(try cursor.text("symbol_strings.string"))
+    }
+  }
+
+  public func halves() -> (Self, Self)? {
+    guard strings.count > 1 else { return nil }
+    let middle = strings.count / 2
+    return (
+      Self(layer: layer, first: first, strings: Array(strings[..<middle])),
+      Self(layer: layer, first: first &+ UInt32(middle), strings: Array(strings[middle...]))
+    )
+  }
+}
+
+extension SymbolsRecord: SegmentRecord {
+  public static let kind = RecordKind.symbols
+
+  public func encode(into writer: inout ByteWriter) {
+    writer.number(layer)
+    writer.handle(image)
+    writer.number(UInt64(addresses.count))
+    var last: UInt64 = 0
+    for entry in addresses {
+      writer.zigzag(Int64(bitPattern: entry.address &- last))
+      last = entry.address
+      writer.number(UInt64(entry.frames.count))
+      if entry.frames.isEmpty { writer.write(entry.reason) }
+      for frame in entry.frames {
+        writer.number(frame.function)
+        writer.number(frame.file)
+        writer.number(frame.line)
+        writer.number(frame.startLine)
+      }
+    }
+  }
+
+  public init(from cursor: inout ByteCursor) throws(MalformedInput) {
+    layer = try cursor.number("symbols.layer")
+    image = try cursor.handle("symbols.image")
+    addresses = []
+    var last: UInt64 = 0
+    let count = try cursor.count("symbols.count", limit: Limits.recordByteCount)
+    addresses.reserveCapacity(count)
+    for _ in 0..<count {
+      last &+= UInt64(bitPattern: try cursor.zigzag("symbols.address_delta"))
+      let frameCount = try cursor.count("symbols.frame_count")
+      let reason: UInt8 = frameCount == 0 ? try cursor.read("symbols.reason") : 0
+      var frames: [Frame] = []
+      frames.reserveCapacity(frameCount)
+      for _ in 0..<frameCount {
+        let function: UInt32 = try cursor.number("symbols.function")
+        let file: UInt32 = try cursor.number("symbols.file")
+        let line: UInt32 = try cursor.number("symbols.line")
+        frames.append(Frame(function: function, file: file, line: line, startLine: try cursor.number("symbols.start_line")))
+      }
+      addresses.append(Entry(address: last, frames: frames, reason: reason))
+    }
+  }
+
+  public func halves() -> (Self, Self)? {
+    guard addresses.count > 1 else { return nil }
+    let middle = addresses.count / 2
+    return (
+      Self(layer: layer, image: image, addresses: Array(addresses[..<middle])),
+      Self(layer: layer, image: image, addresses: Array(addresses[middle...]))
+    )
   }
 }

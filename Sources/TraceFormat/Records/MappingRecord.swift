@@ -55,3 +55,48 @@ public struct MappingRecord: Hashable, Sendable {
     self.protection = protection
   }
 }
+
+extension AddressSpaceRecord: SegmentRecord {
+  public static let kind = RecordKind.addressSpace
+
+  public func encode(into writer: inout ByteWriter) {
+    writer.handle(handle)
+    writer.handle(process)
+    writer.instant(time)
+    writer.write(origin.rawValue)
+    writer.flag(inherits != nil)
+    if let inherits { writer.handle(inherits) }
+  }
+
+  public init(from cursor: inout ByteCursor) throws(MalformedInput) {
+    handle = try cursor.handle("address_space.handle")
+    process = try cursor.handle("address_space.process")
+    time = try cursor.instant("address_space.time")
+    origin = try cursor.choice("address_space.origin")
+    inherits = try cursor.flag("address_space.has_inherits") ? try cursor.handle("address_space.inherits") : nil
+  }
+}
+
+extension MappingRecord: SegmentRecord {
+  public static let kind = RecordKind.mapping
+
+  public func encode(into writer: inout ByteWriter) {
+    writer.handle(addressSpace)
+    writer.handle(image)
+    writer.instant(time)
+    writer.number(start.rawValue)
+    writer.number(byteCount)
+    writer.number(fileOffset.rawValue)
+    writer.write(protection)
+  }
+
+  public init(from cursor: inout ByteCursor) throws(MalformedInput) {
+    addressSpace = try cursor.handle("mapping.address_space")
+    image = try cursor.handle("mapping.image")
+    time = try cursor.instant("mapping.time")
+    start = ProcessAddress(try cursor.uleb128("mapping.start"))
+    byteCount = try cursor.uleb128("mapping.byte_count")
+    fileOffset = FileOffset(try cursor.uleb128("mapping.file_offset"))
+    protection = try cursor.read("mapping.protection")
+  }
+}

@@ -77,3 +77,98 @@ public struct ThreadRecord: Hashable, Sendable {
     self.comm = comm
   }
 }
+
+extension ProcessRecord: SegmentRecord {
+  public static let kind = RecordKind.process
+
+  public func encode(into writer: inout ByteWriter) {
+    writer.handle(handle)
+    writer.number(identity.pid.rawValue)
+    writer.number(identity.startNanoseconds)
+    writer.number(parent.rawValue)
+    writer.instant(time)
+    writer.flag(isKernelThread)
+    writer.number(userID)
+    writer.text(comm)
+    writer.text(executable)
+    let arguments = Self.fitting(commandLine)
+    writer.number(UInt64(arguments.count))
+    for argument in arguments { writer.lengthPrefixed(Array(argument)) }
+    writer.text(cgroup)
+    writer.text(containerID)
+    writer.number(UInt64(namespaces.count))
+    for namespace in namespaces {
+      writer.text(namespace.kind)
+      writer.number(namespace.inode)
+    }
+  }
+
+  /// As many arguments as the limit lets in, the last of them perhaps cut.
+  private static func fitting(_ commandLine: [String]) -> [ArraySlice<UInt8>] {
+    var left = Limits.commandLineByteCount
+    var fitting: [ArraySlice<UInt8>] = []
+    for argument in commandLine where left > 0 && fitting.count < Limits.listCount {
+      let bytes = Array(argument.utf8).prefix(left)
+      left -= bytes.count + 1
+      fitting.append(bytes)
+    }
+    return fitting
+  }
+
+  public init(from cursor: inout ByteCursor) throws(MalformedInput) {
+    handle = try cursor.handle("process.handle")
+    identity = ProcessIdentity(
+      pid: ProcessID(try cursor.number("process.pid")), startNanoseconds: try cursor.uleb128("process.start"))
+    parent = ProcessID(try cursor.number("process.parent"))
+    time = try cursor.instant("process.time")
+    isKernelThread = try cursor.flag("process.is_kernel_thread")
+    userID = try cursor.number("process.user_id")
+    comm = try cursor.text("process.comm")
+    executable = try cursor.text("process.executable")
+    commandLine = []
+    for _ in 0..<(try cursor.count("process.argument_count")) {
+      commandLine.append(try cursor.text("process.argument"))
+    }
+    cgroup = try cursor.text("process.cgroup")
+    containerID = try cursor.text("process.container_id")
+    namespaces = []
+    for _ in 0..<(try cursor.count("process.namespace_count")) {
+      let kind = try cursor.text("process.namespace_kind")
+      namespaces.append(Namespace(kind: kind, inode: try cursor.uleb128("process.namespace_inode")))
+    }
+  }
+}
+
+extension ProcessEndRecord: SegmentRecord {
+  public static let kind = RecordKind.processEnd
+
+  public func encode(into writer: inout ByteWriter) {
+    writer.handle(handle)
+    writer.instant(time)
+  }
+
+  public init(from cursor: inout ByteCursor) throws(MalformedInput) {
+    handle = try cursor.handle("process_end.handle")
+    time = try cursor.instant("process_end.time")
+  }
+}
+
+extension ThreadRecord: SegmentRecord {
+  public static let kind = RecordKind.thread
+
+  public func encode(into writer: inout ByteWriter) {
+    writer.handle(handle)
+    writer.handle(process)
+    writer.number(id.rawValue)
+    writer.instant(time)
+    writer.text(comm)
+  }
+
+  public init(from cursor: inout ByteCursor) throws(MalformedInput) {
+    handle = try cursor.handle("thread.handle")
+    process = try cursor.handle("thread.process")
+    id = ThreadID(try cursor.number("thread.id"))
+    time = try cursor.instant("thread.time")
+    comm = try cursor.text("thread.comm")
+  }
+}

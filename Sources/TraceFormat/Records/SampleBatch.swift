@@ -1,60 +1,4 @@
-/// One kind of event that samples are taken on.
-public struct EventRecord: Hashable, Sendable {
-  public var handle: EventHandle
-  /// perf's word: `cpu-clock`, `cycles`.
-  public var name: String
-  /// What one sample stands for: `cpu` in `nanoseconds`.
-  public var type: String
-  public var unit: String
-  /// Samples a second asked for on each CPU; 0 when a period was asked for.
-  public var frequencyHertz: UInt64
-  /// What a weight of 1 is worth in `unit`.
-  public var period: UInt64
-  public init(handle: EventHandle, name: String, type: String, unit: String, frequencyHertz: UInt64, period: UInt64) {
-    self.handle = handle
-    self.name = name
-    self.type = type
-    self.unit = unit
-    self.frequencyHertz = frequencyHertz
-    self.period = period
-  }
-}
-
-/// How the user stack of a sample was found and whether it is whole. The values of the ABI header's enum.
-public enum UnwindResult: UInt8, Hashable, Sendable, CaseIterable {
-  /// Every frame up to the outermost one, by unwind tables; or there is no user stack to walk (a kernel thread).
-  case complete = 0
-  /// The kernel's walk along frame pointers: where code keeps none, callers are missing.
-  case framePointers = 1
-  case truncatedByDepth = 2
-  /// Not a byte of the user stack could be read (the process is exiting, or its stack is not in memory).
-  case readFault = 3
-  case tablesPending = 4
-  case noMapping = 5
-  case noRow = 6
-  case unsupportedRule = 7
-  case guessed = 8
-  case compat32 = 9
-  /// The sampler had no user registers.
-  case noRegisters = 10
-
-  /// The word in reports and in the keys of `inspect --format json`.
-  public var name: String {
-    switch self {
-    case .complete: "complete"
-    case .framePointers: "frame_pointers"
-    case .truncatedByDepth: "truncated_by_depth"
-    case .readFault: "read_fault"
-    case .tablesPending: "tables_pending"
-    case .noMapping: "no_mapping"
-    case .noRow: "no_row"
-    case .unsupportedRule: "unsupported_rule"
-    case .guessed: "guessed"
-    case .compat32: "compat32"
-    case .noRegisters: "no_registers"
-    }
-  }
-}
+public import Base
 
 /// One sample. Its process is its thread's, its address space the root of its user stack.
 public struct Sample: Hashable, Sendable {
@@ -88,4 +32,131 @@ public struct Sample: Hashable, Sendable {
 public struct SampleBatch: Hashable, Sendable {
   public var samples: [Sample]
   public init(samples: [Sample] = []) { self.samples = samples }
+}
+
+extension SampleBatch: SegmentRecord {
+  public static let kind = RecordKind.samples
+
+  /// The samples by CPU and time; those equal in both keep their order.
+  private var ordered: [Sample] {
+    func precedes(_ a: Sample, _ b: Sample) -> Bool { (a.cpu, a.timeMicroseconds) < (b.cpu, b.timeMicroseconds) }
+    let isOrdered = !zip(samples, samples.dropFirst()).contains { precedes($1, $0) }
+    // The standard library's sort is stable.
+    return isOrdered ? samples : samples.sorted(by: precedes)
+  }
+
+  public func encode(into writer: inout ByteWriter) {
+    let samples = ordered
+    writer.number(UInt64(samples.count))
+    guard let first = samples.first else { return }
+    // CPUs and how many samples each has.
+    var groups: [(cpu: UInt32, count: Int)] = []
+    for sample in samples {
+      if let last = groups.last, last.cpu == sample.cpu {
+        groups[groups.count - 1].count += 1
+      } else {
+        groups.append((sample.cpu, 1))
+      }
+    }
+    writer.number(UInt64(groups.count))
+    for group in groups {
+      writer.number(group.cpu)
+      writer.number(UInt64(group.count))
+    }
+    // Times: what is left when the usual distance is taken away.
+    let period = Self.usualDistance(samples)
+    writer.number(first.timeMicroseconds)
+    writer.number(period)
+    var times: [UInt64] = []
+    times.reserveCapacity(samples.count)
+    var last = first
+    for sample in samples {
+      let isNewGroup = sample.cpu != last.cpu
+      let expected = times.isEmpty || isNewGroup ? first.timeMicroseconds : last.timeMicroseconds &+ period
+      times.append(ColumnCodec.zigzag(sample.timeMicroseconds &- expected))
+      last = sample
+    }
+    ColumnCodec.encode(times, trying: [.plain], into: &writer)
+    func column(_ modes: [ColumnCodec.Mode], _ value: (Sample) -> UInt64) {
+      ColumnCodec.encode(samples.map(value), trying: modes, into: &writer)
+    }
+    column([.plain, .delta]) { UInt64($0.thread.rawValue) }
+    column([.plain, .delta, .newestFirst]) { UInt64($0.userStack.rawValue) }
+    column([.plain, .delta, .newestFirst]) { UInt64($0.kernelStack.rawValue) }
+    column([.plain]) { UInt64($0.event.rawValue) }
+    column([.plain]) { $0.weight }
+    column([.plain]) { UInt64($0.result) }
+  }
+
+  /// The median distance in time of neighbours on one CPU, in microseconds.
+  private static func usualDistance(_ samples: [Sample]) -> UInt64 {
+    var distances: [UInt64] = []
+    distances.reserveCapacity(samples.count)
+    for (one, next) in zip(samples, samples.dropFirst()) where one.cpu == next.cpu {
+      distances.append(next.timeMicroseconds &- one.timeMicroseconds)
+    }
+    distances.sort()
+    return distances.isEmpty ? 0 : distances[distances.count / 2]
+  }
+
+  public init(from cursor: inout ByteCursor) throws(MalformedInput) {
+    samples = []
+    let start = cursor.offset
+    let total = try cursor.uleb128("samples.count")
+    guard total <= UInt64(Limits.samplesPerFrame) else {
+      throw ByteCursor.over("samples.count", start, total, Limits.samplesPerFrame)
+    }
+    let count = Int(total)
+    guard count > 0 else { return }
+    var groups: [(cpu: UInt32, count: Int)] = []
+    var covered = 0
+    for _ in 0..<(try cursor.count("samples.group_count")) {
+      let cpu: UInt32 = try cursor.number("samples.cpu")
+      let size = try cursor.uleb128("samples.group_size")
+      guard size <= UInt64(count - covered) else {
+        throw ByteCursor.over("samples.group_size", cursor.offset, size, count - covered)
+      }
+      covered += Int(size)
+      groups.append((cpu, Int(size)))
+    }
+    guard covered == count else {
+      throw MalformedInput(
+        field: "samples.group_size", offset: FileOffset(UInt64(cursor.offset)),
+        problem: .inconsistent("covers \(covered) of \(count) samples"))
+    }
+    let base = try cursor.uleb128("samples.base_time")
+    let period = try cursor.uleb128("samples.period")
+    let times = try ColumnCodec.decode(count, "samples.times", from: &cursor)
+    let threads = try ColumnCodec.decode(count, "samples.threads", from: &cursor)
+    let userStacks = try ColumnCodec.decode(count, "samples.user_stacks", from: &cursor)
+    let kernelStacks = try ColumnCodec.decode(count, "samples.kernel_stacks", from: &cursor)
+    let events = try ColumnCodec.decode(count, "samples.events", from: &cursor)
+    let weights = try ColumnCodec.decode(count, "samples.weights", from: &cursor)
+    let results = try ColumnCodec.decode(count, "samples.results", from: &cursor)
+    samples.reserveCapacity(count)
+    var index = 0
+    for group in groups {
+      var expected = base
+      for _ in 0..<group.count {
+        let time = expected &+ ColumnCodec.unzigzag(times[index])
+        expected = time &+ period
+        // Handles above 32 bits are damage that a checksum missed: they become handles that name nothing.
+        samples.append(
+          Sample(
+            cpu: group.cpu, timeMicroseconds: time, thread: ThreadHandle(UInt32(clamping: threads[index])),
+            userStack: StackHandle(UInt32(clamping: userStacks[index])),
+            kernelStack: StackHandle(UInt32(clamping: kernelStacks[index])),
+            event: EventHandle(UInt32(clamping: events[index])), weight: weights[index],
+            result: UInt8(clamping: results[index])))
+        index += 1
+      }
+    }
+  }
+
+  public func halves() -> (Self, Self)? {
+    guard samples.count > 1 else { return nil }
+    let all = ordered
+    let middle = all.count / 2
+    return (Self(samples: Array(all[..<middle])), Self(samples: Array(all[middle...])))
+  }
 }

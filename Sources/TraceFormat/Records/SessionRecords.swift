@@ -52,3 +52,35 @@ public struct SessionFactRecord: Hashable, Sendable {
     self.value = value
   }
 }
+
+extension LossRecord: SegmentRecord {
+  public static let kind = RecordKind.loss
+
+  public func encode(into writer: inout ByteWriter) {
+    writer.write(reason.rawValue)
+    writer.number(cpu)
+    writer.instant(time)
+    writer.number(count)
+  }
+
+  public init(from cursor: inout ByteCursor) throws(MalformedInput) {
+    reason = try cursor.choice("loss.reason")
+    cpu = try cursor.number("loss.cpu")
+    time = try cursor.instant("loss.time")
+    count = try cursor.uleb128("loss.count")
+  }
+}
+
+extension SessionFactRecord: SegmentRecord {
+  public static let kind = RecordKind.sessionFact
+
+  public func encode(into writer: inout ByteWriter) {
+    writer.text(name)
+    writer.text(value)
+  }
+
+  public init(from cursor: inout ByteCursor) throws(MalformedInput) {
+    name = try cursor.text("session_fact.name")
+    value = try cursor.text("session_fact.value")
+  }
+}

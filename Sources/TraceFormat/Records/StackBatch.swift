@@ -1,9 +1,12 @@
+public import Base
+
 /// One frame below one caller.
 public struct StackNode: Hashable, Sendable {
   /// What `value` counts in. From 16 on, an interpreter's frame, whose `extra` its unwinder defines.
-  public struct Space: Hashable, Sendable {
+  public struct Space: Hashable, Comparable, Sendable {
     public let rawValue: UInt8
     public init(_ rawValue: UInt8) { self.rawValue = rawValue }
+    public static func < (lhs: Self, rhs: Self) -> Bool { lhs.rawValue < rhs.rawValue }
     /// The first node of every stack of an address space; `value` is the space's handle.
     public static let root = Space(0)
     /// A code address of the process. The first frame of a sample is an instruction, the others return addresses.
@@ -66,5 +69,97 @@ public struct StackBatch: Hashable, Sendable {
     self.firstNode = firstNode
     self.stacks = stacks
     self.nodes = nodes
+  }
+}
+
+extension StackBatch: SegmentRecord {
+  public static let kind = RecordKind.stacks
+
+  public func encode(into writer: inout ByteWriter) {
+    writer.handle(firstStack)
+    writer.handle(firstNode)
+    writer.number(UInt64(stacks.count))
+    writer.number(UInt64(nodes.count))
+    // How far back from the node that comes next: what was added last is branched from most.
+    var next = UInt64(firstNode.rawValue)
+    var attaches: [UInt64] = []
+    attaches.reserveCapacity(stacks.count)
+    for stack in stacks {
+      attaches.append(stack.attach.rawValue == 0 ? 0 : next &- UInt64(stack.attach.rawValue))
+      next &+= UInt64(stack.newNodeCount)
+    }
+    ColumnCodec.encode(attaches, trying: [.plain], into: &writer)
+    ColumnCodec.encode(stacks.map { UInt64($0.newNodeCount) }, trying: [.plain], into: &writer)
+    ColumnCodec.encode(nodes.map { UInt64($0.space.rawValue) }, trying: [.plain], into: &writer)
+    ColumnCodec.encode(nodes.map(\.value), trying: [.plain, .delta], into: &writer)
+    let extras = nodes.filter { $0.space >= .firstInterpreter }.map(\.extra)
+    ColumnCodec.encode(extras, trying: [.plain, .delta], into: &writer)
+  }
+
+  public init(from cursor: inout ByteCursor) throws(MalformedInput) {
+    firstStack = try cursor.handle("stacks.first_stack")
+    firstNode = try cursor.handle("stacks.first_node")
+    stacks = []
+    nodes = []
+    let start = cursor.offset
+    let stackCount = try cursor.uleb128("stacks.stack_count")
+    let nodeCount = try cursor.uleb128("stacks.node_count")
+    guard stackCount <= UInt64(Limits.nodesPerFrame), nodeCount <= UInt64(Limits.nodesPerFrame) else {
+      throw ByteCursor.over("stacks.count", start, max(stackCount, nodeCount), Limits.nodesPerFrame)
+    }
+    let attaches = try ColumnCodec.decode(Int(stackCount), "stacks.attach", from: &cursor)
+    let counts = try ColumnCodec.decode(Int(stackCount), "stacks.new_node_count", from: &cursor)
+    let spaces = try ColumnCodec.decode(Int(nodeCount), "stacks.space", from: &cursor)
+    let values = try ColumnCodec.decode(Int(nodeCount), "stacks.value", from: &cursor)
+    let interpreted = spaces.count { $0 >= UInt64(StackNode.Space.firstInterpreter.rawValue) }
+    let extras = try ColumnCodec.decode(interpreted, "stacks.extra", from: &cursor)
+    stacks.reserveCapacity(attaches.count)
+    var next = UInt64(firstNode.rawValue)
+    var covered: UInt64 = 0
+    for (attach, count) in zip(attaches, counts) {
+      guard count <= nodeCount - covered else {
+        throw ByteCursor.over("stacks.new_node_count", cursor.offset, count, Int(nodeCount - covered))
+      }
+      // One that lies outside the trie is left for the replay to find missing.
+      stacks.append(
+        NewStack(
+          attach: NodeHandle(attach == 0 ? 0 : UInt32(clamping: next &- attach)), newNodeCount: UInt32(count)))
+      next &+= count
+      covered += count
+    }
+    guard covered == nodeCount else {
+      throw MalformedInput(
+        field: "stacks.new_node_count", offset: FileOffset(UInt64(cursor.offset)),
+        problem: .inconsistent("covers \(covered) of \(nodeCount) nodes"))
+    }
+    nodes.reserveCapacity(spaces.count)
+    var extra = 0
+    for (space, value) in zip(spaces, values) {
+      guard let space = UInt8(exactly: space).map(StackNode.Space.init) else {
+        throw ByteCursor.over("stacks.space", cursor.offset, space, 255)
+      }
+      if space >= .firstInterpreter {
+        nodes.append(NewNode(space: space, value: value, extra: extras[extra]))
+        extra += 1
+      } else {
+        nodes.append(NewNode(space: space, value: value))
+      }
+    }
+  }
+
+  public func halves() -> (Self, Self)? {
+    guard stacks.count > 1 else { return nil }
+    let middle = stacks.count / 2
+    let nodesBefore = stacks[..<middle].reduce(0) { $0 + Int($1.newNodeCount) }
+    guard nodesBefore <= nodes.count else { return nil }
+    return (
+      Self(
+        firstStack: firstStack, firstNode: firstNode, stacks: Array(stacks[..<middle]),
+        nodes: Array(nodes[..<nodesBefore])),
+      Self(
+        firstStack: StackHandle(firstStack.rawValue &+ UInt32(middle)),
+        firstNode: NodeHandle(firstNode.rawValue &+ UInt32(nodesBefore)), stacks: Array(stacks[middle...]),
+        nodes: Array(nodes[nodesBefore...]))
+    )
   }
 }
