@@ -3,6 +3,7 @@ import Base
 import Profile
 import Replayer
 import Symbolize
+import Targets
 import TraceFormat
 
 struct ConvertCommand: ParsableCommand {
