@@ -82,7 +82,7 @@ extension KernelTests {
     let kernel = cpp.count { $0.frames.last?.contains("geometry::Kernel::operator()") == true }
     #expect(Double(kernel) >= 0.9 * Double(cpp.count { $0.isInUserMode && $0.name == "cpp_names" }), "\(cpp.summary)")
     let swift = try Recording(of: [FixtureProgram.path("swift_names"), "1"]).stacks()
-    let grown = swift.count { $0.frames.last?.contains("Flower.grow(from:") == true }
+    let grown = swift.count { $0.frames.last?.contains("Flower.grow") == true }
     #expect(Double(grown) >= 0.9 * Double(swift.count { $0.isInUserMode && $0.name == "swift_names" }), "\(swift.summary)")
   }
 }
