@@ -3,6 +3,7 @@ import Base
 import Replayer
 import Targets
 import TraceFormat
+import Uploader
 
 struct LabelCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -29,7 +30,7 @@ struct LabelCommand: ParsableCommand {
   func run() throws {
     let console = messages.console
     var labels = LabelSet()
-    for argument in label { labels[argument.name] = argument.value }
+    for argument in label { labels[argument.label.name] = argument.label.value }
     for path in traces.paths {
       do throws(TraceError) {
         let appender = try SegmentAppender(path: path)
@@ -44,17 +45,5 @@ struct LabelCommand: ParsableCommand {
       }
       console.note("\(path): \(labels)")
     }
-  }
-}
-
-/// `NAME=VALUE`.
-struct LabelArgument: ExpressibleByArgument {
-  let name: String
-  let value: String
-
-  init?(argument: String) {
-    guard let equals = argument.firstIndex(of: "="), equals != argument.startIndex else { return nil }
-    name = String(argument[..<equals])
-    value = String(argument[argument.index(after: equals)...])
   }
 }
