@@ -13,7 +13,7 @@ let lifetimes = strict + [.enableExperimentalFeature("Lifetimes")]
 
 // `:libNAME.a` links the archive, so that one file runs on a host that has none of these.
 let staticBPF: [LinkerSetting] = [
-  .linkedLibrary(":libbpf.a"), .linkedLibrary(":libelf.a"), .linkedLibrary(":libz.a"),
+  .linkedLibrary(":libbpf.a"), .linkedLibrary(":libelf.a"), .linkedLibrary(":libz.a"), .linkedLibrary(":libzstd.a"),
 ]
 
 func room(_ name: String, _ dependencies: [Target.Dependency], settings: [SwiftSetting] = strict) -> Target {
