@@ -18,9 +18,9 @@ package struct Replay: Sendable {
   private let stackEnds: [Int]
   private let isMissing: [Bool]
 
-  /// - Parameter stage: looks symbols up where the trace holds none.
+  /// - Parameter stage: looks symbols up where the trace holds none; `nil` leaves them without names.
   package init(
-    header: SegmentHeader, contents: TraceContents, _ configuration: ReplayConfiguration, symbolizingWith stage: SymbolizeStage
+    header: SegmentHeader, contents: TraceContents, _ configuration: ReplayConfiguration, symbolizingWith stage: SymbolizeStage?
   ) {
     self.header = header
     self.contents = contents
@@ -41,8 +41,10 @@ package struct Replay: Sendable {
     if !configuration.ignoresRecordedSymbols, let recorded = SymbolNames(layerOf: contents) {
       names = recorded
       imageSteps = []
-    } else {
+    } else if let stage {
       (names, imageSteps) = stage.run(locations.locations, contents)
+    } else {
+      (names, imageSteps) = (SymbolNames(), [])
     }
     self.locations = locations
     self.stackLocations = stackLocations

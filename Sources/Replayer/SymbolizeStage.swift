@@ -13,6 +13,9 @@ package struct SymbolizeStage: Sendable {
     self.workers = workers
   }
 
+  /// Looks nothing up: names are the trace's own or there are none.
+  package static let none: SymbolizeStage? = nil
+
   /// How the files of one image were found, for `symbolize --verbose`.
   package struct ImageSteps: Sendable {
     package var path: String

@@ -149,6 +149,9 @@ package struct TraceContents: Sendable {
 
   // MARK: What follows from it
 
+  /// Whether all frames of `stack` are there.
+  package func hasStack(_ stack: StackHandle) -> Bool { trie.leaf(of: stack) != nil }
+
   package var lostSamples: UInt64 {
     losses.reduce(0) { $1.reason.isSamples ? $0.addingReportingOverflow($1.count).partialValue : $0 }
   }

@@ -114,12 +114,13 @@ struct SegmentFile: ~Copyable {
     end = offset
   }
 
-  /// Gives back the reserve and waits until all is on the disk.
+  /// Gives back the reserve, waits until all is on the disk, and lets others write.
   mutating func finish() throws(SystemCallError) {
     try cut(at: end)
     let raw = descriptor.rawValue
     guard retryingOnInterrupt({ fsync(raw) }) == 0 else {
       throw SystemCallError(call: "fsync", path: path, code: errno)
     }
+    _ = flock(raw, LOCK_UN)
   }
 }

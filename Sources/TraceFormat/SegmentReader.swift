@@ -71,60 +71,34 @@ public final class SegmentReader: Sendable {
     return DecodedFrame(entry: entry, content: content.borrowedBytes, wanted: kinds)
   }
 
+  /// Frames decoded at once for each worker: enough that none waits long for the slowest.
+  private static let framesPerWorker = 4
+
   /// Decodes every frame that `isWanted` and holds one of `kinds`, on up to `workers` cores, and gives them to `body`
-  /// in file order. At most twice `workers` frames are in memory.
+  /// in file order. Only a few frames are in memory at a time.
   /// - Returns: the damage found on the way, in file order.
   @discardableResult
   public func forEachFrame(
     kinds: KindSet = .all, workers: Int = 1, where isWanted: (FrameEntry) -> Bool = { _ in true },
     _ body: (DecodedFrame) throws(TraceError) -> Void
-  ) async throws(TraceError) -> [DamagedRegion] {
+  ) throws(TraceError) -> [DamagedRegion] {
     // A kind this version does not know may hide behind bit 63, so `all` takes every frame.
     let chosen = frames.filter { kinds == .all || !$0.kinds.isDisjoint(with: kinds) }.filter(isWanted)
     var damage: [DamagedRegion] = []
-    if workers <= 1 || chosen.count <= 1 {
-      for entry in chosen {
-        let frame = try decode(entry, kinds: kinds)
+    var next = 0
+    while next < chosen.count {
+      let batch = chosen[next..<min(next + max(workers, 1) * Self.framesPerWorker, chosen.count)]
+      let decoded = parallelMap(count: batch.count, workers: workers) { [next] index in
+        Result { () throws(TraceError) in try decode(chosen[next + index], kinds: kinds) }
+      }
+      next = batch.endIndex
+      for result in decoded {
+        let frame = try result.get()
         damage += frame.damage
         try body(frame)
       }
-      return damage
     }
-    let window = min(workers * 2, chosen.count)
-    let outcome = await withTaskGroup(of: (Int, Result<DecodedFrame, TraceError>).self) {
-      group -> Result<[DamagedRegion], TraceError> in
-      var started = 0
-      func start() {
-        guard started < chosen.count else { return }
-        let index = started
-        group.addTask { [self] in
-          (index, Result { () throws(TraceError) in try decode(chosen[index], kinds: kinds) })
-        }
-        started += 1
-      }
-      for _ in 0..<window { start() }
-      var waiting: [Int: Result<DecodedFrame, TraceError>] = [:]
-      var next = 0
-      var damage: [DamagedRegion] = []
-      while let (index, result) = await group.next() {
-        waiting[index] = result
-        while let ready = waiting.removeValue(forKey: next) {
-          next += 1
-          do throws(TraceError) {
-            let frame = try ready.get()
-            damage += frame.damage
-            try body(frame)
-          } catch {
-            group.cancelAll()
-            return .failure(error)
-          }
-          // Only a frame handed on makes room for another one.
-          start()
-        }
-      }
-      return .success(damage)
-    }
-    return try outcome.get()
+    return damage
   }
 }
 

@@ -1,4 +1,4 @@
-package import Base
+import Base
 package import TraceFormat
 
 /// One record of every kind with every field set to something of its own, for tests of the format.

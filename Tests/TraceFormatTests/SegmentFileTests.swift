@@ -19,19 +19,19 @@ struct SegmentFileTests {
     return path
   }
 
-  private func records(_ reader: SegmentReader, workers: Int = 1) async throws -> [TraceRecord] {
+  private func records(_ reader: SegmentReader, workers: Int = 1) throws -> [TraceRecord] {
     var all: [TraceRecord] = []
-    try await reader.forEachFrame(workers: workers) { all += $0.records }
+    try reader.forEachFrame(workers: workers) { all += $0.records }
     return all
   }
 
-  @Test func `what was appended reads back in order, with any number of workers`() async throws {
+  @Test func `what was appended reads back in order, with any number of workers`() throws {
     let reader = try SegmentReader(path: closedSegment())
     #expect(reader.header == SampleRecords.header)
     #expect(reader.isClosed && reader.hasIndex && reader.damage.isEmpty)
     let expected = SampleRecords.all.filter { $0.kind < .targetLabels || $0.kind == .memory }
-    #expect(try await records(reader) == expected)
-    #expect(try await records(reader, workers: 8) == expected)
+    #expect(try records(reader) == expected)
+    #expect(try records(reader, workers: 8) == expected)
   }
 
   @Test func `walking the file finds what the index says`() throws {
@@ -59,7 +59,7 @@ struct SegmentFileTests {
     try writer.close()
   }
 
-  @Test func `a record larger than a frame is written in parts`() async throws {
+  @Test func `a record larger than a frame is written in parts`() throws {
     let path = directory.file("trace.seg")
     let writer = try SegmentWriter(path: path, header: SampleRecords.header)
     let symbols = (0..<60_000).map {
@@ -73,7 +73,7 @@ struct SegmentFileTests {
     var copied = 0
     let reader = try SegmentReader(path: path)
     #expect(reader.frames.allSatisfy { $0.contentByteCount <= 1 << 20 })
-    try await reader.forEachFrame { frame in
+    try reader.forEachFrame { frame in
       for record in frame.records {
         if case .kernelSymbols(let more) = record { read += more.symbols }
         if case .imageChunk(let chunk) = record {
@@ -87,11 +87,11 @@ struct SegmentFileTests {
     #expect(copied == 3 << 20)
   }
 
-  @Test func `frames of other kinds are passed over unread`() async throws {
+  @Test func `frames of other kinds are passed over unread`() throws {
     let reader = try SegmentReader(path: closedSegment())
     var frames = 0
     var seen: [TraceRecord] = []
-    try await reader.forEachFrame(kinds: KindSet(.thread, .loss)) { frame in
+    try reader.forEachFrame(kinds: KindSet(.thread, .loss)) { frame in
       frames += 1
       seen += frame.records
     }
@@ -99,7 +99,7 @@ struct SegmentFileTests {
     #expect(seen.map(\.kind) == [.thread, .loss])
   }
 
-  @Test func `a layer appended later leaves what was there as it was`() async throws {
+  @Test func `a layer appended later leaves what was there as it was`() throws {
     let path = try closedSegment()
     let before = try bytes(of: path)
     let appender = try SegmentAppender(path: path)
@@ -110,27 +110,27 @@ struct SegmentFileTests {
     #expect(after.starts(with: before) && after.count > before.count)
     let reader = try SegmentReader(path: path)
     #expect(reader.hasIndex && reader.isClosed)
-    #expect(try await records(reader).suffix(2) == [
+    #expect(try records(reader).suffix(2) == [
       .symbolStrings(SymbolStringsRecord(layer: 1, first: 1, strings: ["main"])),
       .layerEnd(LayerEndRecord(layer: 1, kind: .symbols, recordCount: 1)),
     ])
     #expect(try SegmentAppender(path: path).layer == 2)
   }
 
-  @Test func `an append interrupted anywhere leaves the older state, and can be done again`() async throws {
+  @Test func `an append interrupted anywhere leaves the older state, and can be done again`() throws {
     let path = try closedSegment()
     let before = try bytes(of: path)
     let appender = try SegmentAppender(path: path)
     try appender.append(SymbolStringsRecord(layer: 1, first: 1, strings: ["main"]))
     try appender.close(.symbols)
     let after = try bytes(of: path)
-    let older = try await records(SegmentReader(path: closedSegment("other.seg")))
+    let older = try records(SegmentReader(path: closedSegment("other.seg")))
     for length in stride(from: before.count + 1, to: after.count, by: 7) {
       let cut = directory.file("cut.seg")
       try write(Array(after[..<length]), to: cut)
       let reader = try SegmentReader(path: cut)
       #expect(reader.isClosed, "cut at \(length)")
-      #expect(try await records(reader).filter { $0.kind < .targetLabels || $0.kind == .memory } == older)
+      #expect(try records(reader).filter { $0.kind < .targetLabels || $0.kind == .memory } == older)
       let again = try SegmentAppender(path: cut)
       try again.append(SymbolStringsRecord(layer: again.layer, first: 1, strings: ["again"]))
       try again.close(.symbols)
@@ -140,17 +140,17 @@ struct SegmentFileTests {
     }
   }
 
-  @Test func `a segment cut anywhere gives a prefix of its records and never calls itself closed`() async throws {
+  @Test func `a segment cut anywhere gives a prefix of its records and never calls itself closed`() throws {
     let path = try closedSegment()
     let whole = try bytes(of: path)
-    let all = try await records(SegmentReader(path: path))
+    let all = try records(SegmentReader(path: path))
     let cut = directory.file("cut.seg")
     var most = 0
     for length in 0..<whole.count {
       try write(Array(whole[..<length]), to: cut)
       do {
         let reader = try SegmentReader(path: cut)
-        let read = try await records(reader)
+        let read = try records(reader)
         #expect(!reader.isClosed, "cut at \(length)")
         #expect(all.starts(with: read), "cut at \(length)")
         #expect(read.count >= most, "cut at \(length)")
@@ -162,10 +162,10 @@ struct SegmentFileTests {
     #expect(most == all.count)
   }
 
-  @Test func `no flipped bit goes unseen`() async throws {
+  @Test func `no flipped bit goes unseen`() throws {
     let path = try closedSegment()
     let whole = try bytes(of: path)
-    let all = try await records(SegmentReader(path: path))
+    let all = try records(SegmentReader(path: path))
     let damaged = directory.file("flipped.seg")
     var random = SplitMix64(state: 42)
     for _ in 0..<2000 {
@@ -177,7 +177,7 @@ struct SegmentFileTests {
         for ignoringIndex in [false, true] {
           let reader = try SegmentReader(path: damaged, ignoringIndex: ignoringIndex)
           var read: [TraceRecord] = []
-          let damage = try await reader.forEachFrame { read += $0.records }
+          let damage = try reader.forEachFrame { read += $0.records }
           if ignoringIndex {
             #expect(!damage.isEmpty || !reader.damage.isEmpty || !reader.isClosed, "bit \(bit)")
           }
@@ -185,13 +185,13 @@ struct SegmentFileTests {
           #expect(read.count >= all.count - 1, "bit \(bit)")
           #expect(read.allSatisfy { all.contains($0) }, "bit \(bit)")
         }
-      } catch let error as TraceError {
+      } catch {
         #expect(error.isUnreadableTrace, "bit \(bit): \(error)")
       }
     }
   }
 
-  @Test func `a recorder killed at any byte leaves every frame before it readable`() async throws {
+  @Test func `a recorder killed at any byte leaves every frame before it readable`() throws {
     let path = directory.file("trace.seg")
     let writer = try SegmentWriter(path: path, header: SampleRecords.header)
     for record in SampleRecords.all.prefix(12) {
@@ -201,10 +201,10 @@ struct SegmentFileTests {
     let part = try bytes(of: path + ".part")
     let reader = try SegmentReader(path: path + ".part")
     #expect(!reader.isClosed && reader.damage.isEmpty)
-    #expect(try await records(reader) == Array(SampleRecords.all.prefix(12)))
+    #expect(try records(reader) == Array(SampleRecords.all.prefix(12)))
     let cut = directory.file("killed.seg.part")
     try write(Array(part.dropLast(3)), to: cut)
-    #expect(try await records(SegmentReader(path: cut)) == Array(SampleRecords.all.prefix(11)))
+    #expect(try records(SegmentReader(path: cut)) == Array(SampleRecords.all.prefix(11)))
     try writer.close()
   }
 
@@ -219,7 +219,7 @@ struct SegmentFileTests {
     #expect("\(error ?? .empty(path: ""))".contains("\(FormatVersion.current)"))
   }
 
-  @Test func `a newer minor version reads, and what it added is counted`() async throws {
+  @Test func `a newer minor version reads, and what it added is counted`() throws {
     struct Novelty: SegmentRecord {
       static let kind = RecordKind(70)
       init() {}
@@ -235,7 +235,7 @@ struct SegmentFileTests {
     try writer.close()
     var counts: [RecordKind: UInt64] = [:]
     let reader = try SegmentReader(path: path)
-    try await reader.forEachFrame { frame in
+    try reader.forEachFrame { frame in
       counts.merge(frame.counts, uniquingKeysWith: +)
       #expect(frame.records.map(\.kind) == [.sessionFact])
     }
@@ -253,7 +253,7 @@ struct SegmentFileTests {
     #expect(throws: TraceError.cutShort(path: path, byteCount: 40)) { try SegmentReader(path: path) }
   }
 
-  @Test func `a frame that claims many samples by constant columns is refused`() async throws {
+  @Test func `a frame that claims many samples by constant columns is refused`() throws {
     /// 4096 batches of 262,144 samples in a few bytes each.
     struct Bomb: SegmentRecord {
       static let kind = RecordKind.samples
@@ -274,14 +274,14 @@ struct SegmentFileTests {
     let reader = try SegmentReader(path: path)
     #expect(reader.byteCount < 1 << 20)
     var samples = 0
-    let damage = try await reader.forEachFrame { frame in
+    let damage = try reader.forEachFrame { frame in
       for case .samples(let batch) in frame.records { samples += batch.samples.count }
     }
     #expect(!damage.isEmpty)
     #expect(samples <= Limits.samplesPerFrame * reader.frames.count)
   }
 
-  @Test(.enabled(if: access("/usr/bin/lz4", X_OK) == 0)) func `the lz4 command tests and prints a segment`() async throws {
+  @Test(.enabled(if: access("/usr/bin/lz4", X_OK) == 0)) func `the lz4 command tests and prints a segment`() throws {
     let path = try closedSegment()
     #expect(system("lz4 -tq \(path) 2>/dev/null") == 0)
     #expect(system("lz4 -dcq \(path) > \(path).records 2>/dev/null") == 0)

@@ -12,8 +12,10 @@ struct TraceRecordTests {
     var writer = ByteWriter()
     record.value.encode(into: &writer)
     var cursor = ByteCursor(writer.bytes.borrowedBytes)
-    #expect(try decode(record.value, from: &cursor) == record)
-    #expect(cursor.isAtEnd)
+    let read = try decode(record.value, from: &cursor)
+    #expect(read == record)
+    let isAtEnd = cursor.isAtEnd
+    #expect(isAtEnd)
   }
 
   @Test(arguments: SampleRecords.all) func `a record cut anywhere is malformed`(record: TraceRecord) {
@@ -32,8 +34,10 @@ struct TraceRecordTests {
     record.value.encode(into: &writer)
     writer.append([0xff, 0xff, 0xff])
     var cursor = ByteCursor(writer.bytes.borrowedBytes)
-    #expect(try decode(record.value, from: &cursor) == record)
-    #expect(cursor.remaining == 3)
+    let read = try decode(record.value, from: &cursor)
+    #expect(read == record)
+    let remaining = cursor.remaining
+    #expect(remaining == 3)
   }
 
   @Test(arguments: SampleRecords.all) func `the halves of a record say what it says`(record: TraceRecord) throws {
@@ -64,7 +68,8 @@ struct TraceRecordTests {
     var writer = ByteWriter()
     SampleBatch(samples: [sample(1, 30), sample(0, 20), sample(1, 10)]).encode(into: &writer)
     var cursor = ByteCursor(writer.bytes.borrowedBytes)
-    #expect(try SampleBatch(from: &cursor).samples == [sample(0, 20), sample(1, 10), sample(1, 30)])
+    let read = try SampleBatch(from: &cursor)
+    #expect(read.samples == [sample(0, 20), sample(1, 10), sample(1, 30)])
   }
 
   @Test func `extreme numbers survive the columns`() throws {
@@ -77,7 +82,8 @@ struct TraceRecordTests {
     var writer = ByteWriter()
     SampleBatch(samples: samples).encode(into: &writer)
     var cursor = ByteCursor(writer.bytes.borrowedBytes)
-    #expect(try SampleBatch(from: &cursor).samples == samples)
+    let read = try SampleBatch(from: &cursor)
+    #expect(read.samples == samples)
   }
 
   private func decode(_ like: any SegmentRecord, from cursor: inout ByteCursor) throws(MalformedInput) -> TraceRecord? {
