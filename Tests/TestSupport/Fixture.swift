@@ -9,7 +9,7 @@ package enum Fixture {
     DirectoryListing.names(in: path(directory)).filter { $0.hasSuffix(suffix) }.map { path(directory) + "/" + $0 }
   }
 
-  package static func bytes(_ path: String) throws(SystemCallError) -> [UInt8] {
+  package static func bytes(_ path: String) throws -> [UInt8] {
     try contents(of: path, limit: 64 << 20)
   }
 }
