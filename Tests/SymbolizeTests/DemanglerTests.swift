@@ -140,7 +140,10 @@ import Testing
   @Test func `hostile manglings neither fill memory nor exhaust the stack`() {
     // C++: each level names the one before it twice.
     var doubled = "_Z1fSt4pairIiiE"
-    for level in 0..<30 { doubled += "St4pairIS\(level == 0 ? "" : String(level - 1, radix: 36).uppercased())_S\(level == 0 ? "" : String(level - 1, radix: 36).uppercased())_E" }
+    for level in 0..<30 {
+      doubled +=
+        "St4pairIS\(level == 0 ? "" : String(level - 1, radix: 36).uppercased())_S\(level == 0 ? "" : String(level - 1, radix: 36).uppercased())_E"
+    }
     #expect(Demangler.demangle(doubled, .full).utf8.count <= 65_536)
     // Swift: the same with dictionaries.
     for levels in [14, 25] {

@@ -123,8 +123,9 @@ enum SwiftNameShortener {
 
     /// `(foo in _0123…)` → `foo`, and `.(in _0123…)` of what has no name → nothing; `nil` for other parentheses.
     private func copyName(at index: Int, in text: Span<UInt8>, _ kept: inout [UInt8]) -> Int? {
-      guard index == 0 || text[index - 1] == UInt8(ascii: ".") || text[index - 1] == UInt8(ascii: " ")
-        || text[index - 1] == UInt8(ascii: ":"), let end = NameText.end(ofGroupAt: index, in: text)
+      guard
+        index == 0 || text[index - 1] == UInt8(ascii: ".") || text[index - 1] == UInt8(ascii: " ")
+          || text[index - 1] == UInt8(ascii: ":"), let end = NameText.end(ofGroupAt: index, in: text)
       else { return nil }
       if NameText.has("(in _", at: index, in: text), kept.last == UInt8(ascii: ".") {
         kept.removeLast()
