@@ -38,6 +38,12 @@ package struct LocatorStep: Hashable, Sendable {
   package var place: Place
   package var path: String
   package var outcome: Outcome
+
+  package init(place: Place, path: String, outcome: Outcome) {
+    self.place = place
+    self.path = path
+    self.outcome = outcome
+  }
 }
 
 extension LocatorStep: CustomStringConvertible {

@@ -151,7 +151,7 @@ extension SymbolTable {
     var candidates: [Candidate] = []
     var names: [StringTable] = []
     var origin = Origin.none
-    var resolvers: [UInt64: (UInt32, UInt8)] = [:]
+    var resolvers: [UInt64: [Candidate]] = [:]
 
     if let debugFile {
       let file = try ElfFile(debugFile.bytes)
@@ -172,9 +172,9 @@ extension SymbolTable {
           if !candidates.isEmpty { origin = .dynamicSymbols }
         }
         names.append(StringTable(image: image, fileOffset: table.stringsOffset, byteCount: UInt64(table.strings.byteCount)))
-        Self.collectStubs(of: file, table, UInt8(names.count - 1), resolvers, &candidates)
+        Self.collectStubs(of: file, table, UInt8(names.count - 1), resolvers, names, &candidates)
       } else if !resolvers.isEmpty {
-        Self.collectStubs(of: file, nil, 0, resolvers, &candidates)
+        Self.collectStubs(of: file, nil, 0, resolvers, names, &candidates)
       }
     }
     self.origin = origin
@@ -184,7 +184,7 @@ extension SymbolTable {
 
   private static func collect(
     _ table: borrowing ElfSymbolTable, of file: borrowing ElfFile, in image: ImageBytes, _ candidates: inout [Candidate],
-    _ names: inout [StringTable], _ resolvers: inout [UInt64: (UInt32, UInt8)]
+    _ names: inout [StringTable], _ resolvers: inout [UInt64: [Candidate]]
   ) {
     names.append(StringTable(image: image, fileOffset: table.stringsOffset, byteCount: UInt64(table.strings.byteCount)))
     let tableNumber = UInt8(names.count - 1)
@@ -194,6 +194,7 @@ extension SymbolTable {
     guard file.header.type != 1 else { return }
     let hasMappingSymbols = file.header.machine == .aarch64
     candidates.reserveCapacity(count)
+    var resolverCount = 0
     for index in 0..<count {
       let symbol = table[index]
       let kind = symbol.kind
@@ -217,9 +218,6 @@ extension SymbolTable {
       guard first != 0 else { continue }
       if first == UInt8(ascii: "$"), hasMappingSymbols, isMappingSymbol(symbol.nameOffset, table.strings) { continue }
       if first == UInt8(ascii: "."), kind == .none, isAssemblerLabel(symbol.nameOffset, table.strings) { continue }
-      if kind == .indirectFunction, resolvers.count < maximumResolverCount, resolvers[symbol.value] == nil {
-        resolvers[symbol.value] = (symbol.nameOffset, tableNumber)
-      }
       var flags: UInt8 = 0
       var end = symbol.value
       if symbol.byteCount == 0 {
@@ -229,15 +227,22 @@ extension SymbolTable {
         end = min(symbol.value.addingReportingOverflow(symbol.byteCount).overflow ? .max : symbol.value + symbol.byteCount, limit)
       }
       limit = max(limit, end)
-      candidates.append(
-        Candidate(
-          start: symbol.value, end: end, limit: limit, nameOffset: symbol.nameOffset, table: tableNumber,
-          binding: symbol.binding.rawValue, flags: flags))
+      let candidate = Candidate(
+        start: symbol.value, end: end, limit: limit, nameOffset: symbol.nameOffset, table: tableNumber,
+        binding: symbol.binding.rawValue, flags: flags)
+      candidates.append(candidate)
+      if kind == .indirectFunction, resolverCount < maximumResolverCount {
+        resolvers[symbol.value, default: []].append(candidate)
+        resolverCount += 1
+      }
     }
   }
 
   /// Names are compared up to here, so that a file full of equal symbols with one endless name stays cheap.
   private static let comparedByteCount = 512
+  /// Names of one indirect function that are compared for its stub.
+  private static let maximumAliasCount = 16
+  /// Indirect functions; a C library has a few hundred.
   private static let maximumResolverCount = 1 << 16
 
   private static func executableEnd(of address: UInt64, in file: borrowing ElfFile) -> UInt64? {
@@ -266,7 +271,7 @@ extension SymbolTable {
 
   private static func collectStubs(
     of file: borrowing ElfFile, _ table: ElfSymbolTable?, _ tableNumber: UInt8,
-    _ resolvers: [UInt64: (UInt32, UInt8)], _ candidates: inout [Candidate]
+    _ resolvers: [UInt64: [Candidate]], _ names: [StringTable], _ candidates: inout [Candidate]
   ) {
     for stub in PLTStubs.stubs(of: file) {
       guard let end = stub.address.adding(stub.byteCount) else { continue }
@@ -278,7 +283,8 @@ extension SymbolTable {
         {
           name = (symbol.nameOffset, tableNumber)
         }
-      case .resolver(let address): name = resolvers[address.rawValue]
+      case .resolver(let address):
+        if let best = plainest(of: resolvers[address.rawValue] ?? [], names) { name = (best.nameOffset, best.table) }
       }
       guard let name else { continue }
       candidates.append(
@@ -340,6 +346,21 @@ extension SymbolTable {
     }
     close(upTo: .max)
     return (starts, owners, entries)
+  }
+
+  /// The name a caller would have written: the fewest leading underscores, then the shortest (`strnlen`, not `__GI___strnlen`).
+  private static func plainest(of group: [Candidate], _ names: [StringTable]) -> Candidate? {
+    var best: (candidate: Candidate, underscoreCount: Int, nameByteCount: Int)?
+    for candidate in group.prefix(maximumAliasCount) {
+      let table = names[Int(candidate.table)]
+      let name = plainName(
+        candidate.nameOffset, in: table.image.bytes, table.fileOffset, table.byteCount, limit: comparedByteCount)
+      var underscoreCount = 0
+      while name.byte(at: underscoreCount) == UInt8(ascii: "_") { underscoreCount += 1 }
+      if let best, (best.underscoreCount, best.nameByteCount) <= (underscoreCount, name.byteCount) { continue }
+      best = (candidate, underscoreCount, name.byteCount)
+    }
+    return best?.candidate
   }
 
   /// By start, then the longest first, then the best name first.

@@ -32,8 +32,8 @@ struct ConnectionOptions: ParsableArguments {
   @Flag(help: "Trust any server. What is sent can then be read and changed on the way.")
   var insecure = false
 
-  @Option(help: "How long one request may take.")
-  var timeout = DurationArgument(nanoseconds: 60_000_000_000)
+  @Option(help: ArgumentHelp("How long one request may take; 60s when not given.", valueName: "duration"))
+  var timeout: DurationArgument?
 
   @Option(help: ArgumentHelp("How often a failed request is tried again, with longer and longer waits.", valueName: "count"))
   var retries = 9
@@ -65,7 +65,7 @@ struct ConnectionOptions: ParsableArguments {
       options.tls.certificateFile = cert
       options.tls.keyFile = key
       options.tls.isInsecure = insecure
-      options.requestTimeoutMilliseconds = Int(clamping: max(1, timeout.nanoseconds / 1_000_000))
+      if let timeout { options.requestTimeoutMilliseconds = Int(clamping: max(1, timeout.nanoseconds / 1_000_000)) }
       options.connectTimeoutMilliseconds = min(options.connectTimeoutMilliseconds, options.requestTimeoutMilliseconds)
       options.userAgent = "pyrorec/\(Pyrorec.version)"
       return options

@@ -8,8 +8,6 @@ struct DurationArgument: ExpressibleByArgument {
     ("ns", 1), ("us", 1e3), ("µs", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 60e9), ("h", 3600e9),
   ]
 
-  init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
-
   init?(argument: String) {
     var rest = argument[...]
     var total = 0.0

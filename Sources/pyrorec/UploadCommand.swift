@@ -14,9 +14,9 @@ struct UploadCommand: ParsableCommand {
     abstract: "Send traces or pprof files to a Pyroscope server, or into a directory.",
     discussion: """
       Examples:
-        pyrorec upload                                            trace.seg to http://localhost:4040
-        pyrorec upload --url https://profiles.example.org --tenant shop --user me --label env=prod
-        pyrorec upload --url file:///srv/profiles trace.seg       no server needed
+        pyrorec upload                                 to http://localhost:4040
+        pyrorec upload --url https://profiles.example.org --user me --restamp
+        pyrorec upload --url file:///srv/profiles      no server needed
         pyrorec upload --label service_name=shop cpu.pb.gz
 
       What could not be sent stays: the same command again sends only that. What was sent is noted in FILE.upload.
@@ -89,6 +89,9 @@ struct UploadCommand: ParsableCommand {
 
   // MARK: Sending
 
+  /// More are told only with `--verbose`.
+  private static let shownRefusals = 5
+
   private func send(_ items: [UploadItem], _ console: Console) throws {
     let destination = try Destinations.open(address, try connection.options)
     for warning in destination.warnings { console.warning(warning) }
@@ -104,6 +107,7 @@ struct UploadCommand: ParsableCommand {
     policy.attempts = connection.retries + 1
     var queue = UploadQueue(to: destination, policy: policy, clock: clock, seed: .random(in: 0...UInt64.max))
     var done = 0
+    var refusals = 0
     let summary = queue.run(plan, journals: journals) { event in
       switch event {
       case .sent(let upload):
@@ -111,8 +115,10 @@ struct UploadCommand: ParsableCommand {
         console.progress("\(done) of \(plan.uploads.count) sent")
         console.detail("sent \(upload.title), \(upload.profile.sampleCount) samples")
       case .refused(let upload, let why):
+        refusals += 1
         console.endProgress()
-        console.warning("\(upload.title) was refused: \(why)")
+        let message = "\(upload.title) was refused: \(why)"
+        if refusals <= Self.shownRefusals { console.warning(message) } else { console.detail(message) }
       case .kept(let upload, let why):
         console.endProgress()
         console.warning("\(upload.title) is kept: \(why)")
@@ -126,7 +132,7 @@ struct UploadCommand: ParsableCommand {
       guard let problem = journals[path]?.problem else { continue }
       console.warning("what was sent cannot be noted, so the next upload would send it again: \(problem)")
     }
-    try finish(summary, destination, console)
+    try finish(summary, console)
   }
 
   private var address: String {
@@ -134,10 +140,10 @@ struct UploadCommand: ParsableCommand {
     return Environment.value("PYROREC_URL") ?? "http://localhost:4040"
   }
 
-  private func finish(_ summary: UploadSummary, _ destination: any ProfileDestination, _ console: Console) throws {
+  private func finish(_ summary: UploadSummary, _ console: Console) throws {
     var text = "\(summary.sent) of \(summary.total) profiles sent"
     if summary.sent > 0 { text += " (\((summary.sentBytes + 1023) / 1024) KiB)" }
-    if let identity = destination.identity { text += " to \(identity)" }
+    if let place = try? DestinationURL(address).text { text += " to \(place)" }
     if summary.alreadySent > 0 { text += ", \(summary.alreadySent) were sent before" }
     if !summary.refused.isEmpty { text += ", \(summary.refused.count) were refused" }
     if summary.kept > 0 { text += ", \(summary.kept) are kept for the next upload" }

@@ -45,9 +45,9 @@ let server = try LoopbackServer(port: port) { request, _ in
   } else {
     print("refused \(receiver.refusals.last ?? request.path)")
   }
-  fflush(stdout)
+  fflush(nil)
   return answer
 }
 print("listening \(server.url)")
-fflush(stdout)
+fflush(nil)
 withExtendedLifetime(server) { while true { pause() } }
