@@ -13,7 +13,7 @@ let lifetimes = strict + [.enableExperimentalFeature("Lifetimes")]
 
 // `:libNAME.a` links the archive, so that one file runs on a host that has none of these.
 let staticBPF: [LinkerSetting] = [
-  .linkedLibrary(":libbpf.a"), .linkedLibrary(":libelf.a"), .linkedLibrary(":libz.a"),
+  .linkedLibrary(":libbpf.a"), .linkedLibrary(":libelf.a"), .linkedLibrary(":libz.a"), .linkedLibrary(":libzstd.a"),
 ]
 
 func room(_ name: String, _ dependencies: [Target.Dependency], settings: [SwiftSetting] = strict) -> Target {
@@ -71,7 +71,7 @@ let package = Package(
       swiftSettings: strict),
 
     .target(
-      name: "TestSupport", dependencies: ["Base", "TraceFormat"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["Base", "TraceFormat", "Profile"], path: "Tests/TestSupport",
       swiftSettings: common),
     tests("BaseTests", ["Base"]),
     tests("TraceFormatTests", ["TraceFormat", "Base"]),
@@ -88,3 +88,12 @@ let package = Package(
   ],
   swiftLanguageModes: [.v6]
 )
+
+// A server that takes pushes by Pyroscope's rules, for trying uploads where there is none:
+//   PYROREC_TOOLS=1 swift run push-receiver
+if Context.environment["PYROREC_TOOLS"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "push-receiver", dependencies: ["TestSupport", "Profile", "Base"], path: "Tests/PushReceiver",
+      swiftSettings: common, linkerSettings: [.linkedLibrary(":liblz4.a"), .linkedLibrary(":libz.a")]))
+}

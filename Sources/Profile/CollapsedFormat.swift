@@ -21,10 +21,14 @@ package enum CollapsedFormat: ProfileFormat {
     let period = profile.periodType == firstType && profile.period > 1 ? profile.period : 1
     let frames = FrameTexts(profile, options)
     let comm = CommNames(profile)
+    let width = profile.sampleTypes.count
     var stacks: [UInt8] = []
+    stacks.reserveCapacity(
+      (0..<profile.samples.count).reduce(0) { size, sample in
+        profile.samples.locations(sample).reduce(size + comm.text(sample).count) { $0 + frames.text($1).count }
+      })
     var lines: [Line] = []
     lines.reserveCapacity(profile.samples.count)
-    let width = profile.sampleTypes.count
     for sample in 0..<profile.samples.count {
       let count = Self.rounded(profile.samples.values[sample * width], by: period)
       guard count > 0 else { continue }

@@ -1,6 +1,6 @@
-package import Base
+import Base
 package import Profile
-package import Symbolize
+import Symbolize
 package import Targets
 package import TraceFormat
 
@@ -18,9 +18,9 @@ package struct Replay: Sendable {
   private let stackEnds: [Int]
   private let isMissing: [Bool]
 
-  /// - Parameter stage: looks symbols up where the trace holds none.
+  /// - Parameter stage: looks symbols up where the trace holds none; `nil` leaves them without names.
   package init(
-    header: SegmentHeader, contents: TraceContents, _ configuration: ReplayConfiguration, symbolizingWith stage: SymbolizeStage
+    header: SegmentHeader, contents: TraceContents, _ configuration: ReplayConfiguration, symbolizingWith stage: SymbolizeStage?
   ) {
     self.header = header
     self.contents = contents
@@ -41,8 +41,10 @@ package struct Replay: Sendable {
     if !configuration.ignoresRecordedSymbols, let recorded = SymbolNames(layerOf: contents) {
       names = recorded
       imageSteps = []
-    } else {
+    } else if let stage {
       (names, imageSteps) = stage.run(locations.locations, contents)
+    } else {
+      (names, imageSteps) = (SymbolNames(), [])
     }
     self.locations = locations
     self.stackLocations = stackLocations
@@ -50,12 +52,8 @@ package struct Replay: Sendable {
     self.isMissing = isMissing
   }
 
-  /// The records that keep the names in the trace.
-  package func symbolRecords() -> [TraceRecord] {
-    let layer = contents.nextLayer
-    let records = names.records(layer: layer)
-    return records + [.layerEnd(LayerEndRecord(layer: layer, kind: .symbols, recordCount: UInt32(records.count)))]
-  }
+  /// The records that keep the names in the trace as layer `layer`, its end not among them.
+  package func symbolRecords(layer: UInt32) -> [TraceRecord] { names.records(layer: layer) }
 
   private func stack(_ group: Int) -> ArraySlice<UInt32> {
     stackLocations[(group == 0 ? 0 : stackEnds[group - 1])..<stackEnds[group]]
@@ -114,6 +112,8 @@ package struct Replay: Sendable {
       var segment: Int
     }
     private var functions: [SymbolNames.NamedFrame: FunctionHandle] = [:]
+    /// Functions of which only the name is known, by its number: nearly all of them with symbol tables alone.
+    private var bareFunctions: [FunctionHandle?]
     private var labelCache: [LabelSet: [SampleLabel]] = [:]
     private var threadNames: [StringHandle?]
     private let period: UInt64
@@ -126,6 +126,7 @@ package struct Replay: Sendable {
         expectedLocations: replay.locations.locations.count, expectedSamples: replay.contents.groups.count)
       namer = FrameNamer(replay.names, mode: replay.configuration.demangle)
       handles = [LocationHandle?](repeating: nil, count: replay.locations.locations.count)
+      bareFunctions = [FunctionHandle?](repeating: nil, count: replay.names.strings.count)
       threadNames = [StringHandle?](repeating: nil, count: replay.contents.threadNames.count)
       let event = replay.contents.events[0]
       period = max(event?.period ?? 1, 1)
@@ -171,7 +172,8 @@ package struct Replay: Sendable {
     private mutating func handle(_ number: UInt32, process: UInt32) -> LocationHandle {
       if let known = handles[Int(number)] { return known }
       let location = replay.locations.locations[Int(number)]
-      let isAnonymous = replay.contents.images[location.image]?.kind == .anonymous
+      let image = replay.contents.images[location.image]
+      let isAnonymous = image?.kind == .anonymous
       let programLocation = ProgramLocation(process: process, location: number)
       if isAnonymous, let known = anonymousHandles[programLocation] { return known }
       let isKernel = location.image == ImageHandle.kernel.rawValue
@@ -183,28 +185,30 @@ package struct Replay: Sendable {
         lines = [ProfileLine(function: builder.function(name: builder.string(name)))]
       }
       let handle = builder.location(
-        mapping: mapping(for: location), address: location.address, lines: lines, isKernel: isKernel)
+        mapping: mapping(for: location, image), address: location.address, lines: lines, isKernel: isKernel)
       if isAnonymous { anonymousHandles[programLocation] = handle } else { handles[Int(number)] = handle }
       return handle
     }
 
     private mutating func function(_ frame: SymbolNames.NamedFrame) -> FunctionHandle {
+      let isBare = frame.file == 0 && frame.startLine == 0
+      if isBare, let known = bareFunctions[Int(frame.function)] { return known }
       var key = frame
       key.line = 0
-      if let known = functions[key] { return known }
+      if !isBare, let known = functions[key] { return known }
       let shown = namer.function(frame.function)
       let linkage = replay.names.strings[Int(frame.function)]
       let handle = builder.function(
         name: builder.string(shown), systemName: shown == linkage ? .empty : builder.string(linkage),
         file: builder.string(replay.names.strings[Int(frame.file)]), startLine: frame.startLine)
-      functions[key] = handle
+      if isBare { bareFunctions[Int(frame.function)] = handle } else { functions[key] = handle }
       return handle
     }
 
-    private mutating func mapping(for location: CodeLocation) -> MappingHandle? {
+    private mutating func mapping(for location: CodeLocation, _ image: ImageRecord?) -> MappingHandle? {
       if location.image == CodeLocation.unmapped { return nil }
       if location.image == ImageHandle.kernel.rawValue { return kernelMapping(location.address) }
-      guard let image = replay.contents.images[location.image], image.kind != .anonymous else { return nil }
+      guard let image, image.kind != .anonymous else { return nil }
       let segment =
         image.segments.firstIndex { segment in
           ImageAddress(location.address).distance(from: segment.address).map { $0 < segment.memoryByteCount } ?? false

@@ -1,4 +1,3 @@
-package import Base
 import Symbolize
 package import TraceFormat
 
@@ -48,6 +47,13 @@ package struct ReplayReport: Sendable {
   package var unknownRecords = 0
 
   package init() {}
+
+  /// Takes in what only the file itself tells.
+  package mutating func note(_ trace: LoadedTrace) {
+    isComplete = trace.isComplete
+    damagedRegions = trace.damage.count
+    unknownRecords = Int(clamping: trace.unknownRecords)
+  }
 
   package var hasLosses: Bool {
     lostSamples > 0 || missingStacks > 0 || inconsistentRecords > 0 || damagedRegions > 0 || !isComplete

@@ -1,5 +1,5 @@
 import Base
-package import Symbolize
+import Symbolize
 package import TraceFormat
 
 /// The names of code locations, in one form whether they come from the trace or were just looked up.

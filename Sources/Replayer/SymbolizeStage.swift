@@ -1,5 +1,5 @@
 import Base
-package import ObjectFile
+import ObjectFile
 package import Symbolize
 import TraceFormat
 
@@ -13,11 +13,20 @@ package struct SymbolizeStage: Sendable {
     self.workers = workers
   }
 
+  /// Looks nothing up: names are the trace's own or there are none.
+  package static let none: SymbolizeStage? = nil
+
   /// How the files of one image were found, for `symbolize --verbose`.
   package struct ImageSteps: Sendable {
     package var path: String
     package var addressCount: Int
     package var steps: [LocatorStep]
+  }
+
+  private struct Found: Sendable {
+    /// One an address.
+    var symbolizations: [Symbolization]
+    var steps: [LocatorStep]
   }
 
   func run(_ locations: [CodeLocation], _ contents: TraceContents) -> (names: SymbolNames, steps: [ImageSteps]) {
@@ -31,11 +40,11 @@ package struct SymbolizeStage: Sendable {
       })
     // The largest first, so that no thread is left alone with it at the end.
     let order = images.indices.sorted { (addresses[$0].count, $1) > (addresses[$1].count, $0) }
-    let found = parallelMap(count: order.count, workers: workers) { place -> Symbolizer.Answer in
+    let found = parallelMap(count: order.count, workers: workers) { place -> Found in
       let index = order[place]
       return self.answer(images[index], addresses[index], contents, kernel)
     }
-    var answers = [Symbolizer.Answer?](repeating: nil, count: images.count)
+    var answers = [Found?](repeating: nil, count: images.count)
     for (place, answer) in found.enumerated() { answers[order[place]] = answer }
     var names = SymbolNames()
     var steps: [ImageSteps] = []
@@ -52,20 +61,21 @@ package struct SymbolizeStage: Sendable {
 
   private func answer(
     _ image: UInt32, _ addresses: [UInt64], _ contents: TraceContents, _ kernel: KernelSymbolTable
-  ) -> Symbolizer.Answer {
+  ) -> Found {
     if image == CodeLocation.unmapped {
-      return Symbolizer.Answer(symbolizations: addresses.map { _ in .unknown(.mappingUnknown) }, steps: [])
+      return Found(symbolizations: addresses.map { _ in .unknown(.mappingUnknown) }, steps: [])
     }
     if image == ImageHandle.kernel.rawValue {
-      return Symbolizer.Answer(
+      return Found(
         symbolizations: addresses.map { address in
           kernel.symbol(at: address).map { .frames([Frame(function: $0.name)]) } ?? .unknown(.kernelSymbolUnknown)
         }, steps: [])
     }
     guard let record = contents.images[image] else {
-      return Symbolizer.Answer(symbolizations: addresses.map { _ in .unknown(.mappingUnknown) }, steps: [])
+      return Found(symbolizations: addresses.map { _ in .unknown(.mappingUnknown) }, steps: [])
     }
-    return symbolizer.symbolize(record.identity, addresses.map { ImageAddress($0) })
+    let answer = symbolizer.symbolize(record.identity, addresses.map { ImageAddress($0) })
+    return Found(symbolizations: answer.symbolizations, steps: answer.steps)
   }
 }
 

@@ -87,7 +87,7 @@ package struct TraceContents: Sendable {
     case .image(let image):
       guard images.count < Self.maximumThings else { return reject() }
       images[image.handle.rawValue] = image
-    case .imageChunk: break
+    case .imageChunk, .memory: break
     case .imageEnd(let end): imageEnds[end.image.rawValue] = end
     case .event(let event): events[event.handle.rawValue] = event
     case .stacks(let batch): if !trie.add(batch) { reject() }
@@ -149,6 +149,9 @@ package struct TraceContents: Sendable {
 
   // MARK: What follows from it
 
+  /// Whether all frames of `stack` are there.
+  package func hasStack(_ stack: StackHandle) -> Bool { trie.leaf(of: stack) != nil }
+
   package var lostSamples: UInt64 {
     losses.reduce(0) { $1.reason.isSamples ? $0.addingReportingOverflow($1.count).partialValue : $0 }
   }
@@ -165,9 +168,6 @@ package struct TraceContents: Sendable {
     }
     return nil
   }
-
-  /// The number a new layer gets.
-  package var nextLayer: UInt32 { (finishedLayers.map(\.layer).max() ?? 0) &+ 1 }
 
   /// When samples began to be taken, and how long they were: from the recorder's own words, else from the samples.
   package func period(anchor: ClockAnchor) -> (start: UnixInstant, durationNanoseconds: UInt64) {

@@ -1,5 +1,4 @@
 package import Base
-import ObjectFile
 
 /// The bytes of an image or debug file, shared by everything that reads from it: a mapped file or a recorded copy in memory.
 package final class ImageBytes: Sendable {

@@ -41,6 +41,11 @@ public final class SegmentAppender: Sendable {
     }
   }
 
+  /// As the other, for records whose kind is only known now.
+  public func append(_ record: TraceRecord) throws(TraceError) { try append(opened: record.value) }
+
+  private func append(opened record: some SegmentRecord) throws(TraceError) { try append(record) }
+
   /// Ends the layer, and writes what waits, the index and the trailer: from here on readers find the layer.
   public func close(_ kind: LayerEndRecord.Kind) throws(TraceError) {
     let count = recordCount.withLock { $0 }

@@ -12,7 +12,10 @@ import Glibc
         pyrorec record -d 60s && pyrorec symbolize && pyrorec upload
       """,
     version: version,
-    subcommands: [RecordCommand.self])
+    subcommands: [
+      RecordCommand.self, SymbolizeCommand.self, LabelCommand.self, ConvertCommand.self, UploadCommand.self,
+      InspectCommand.self, VerifyCommand.self, ExtractCommand.self, ReplayCommand.self,
+    ])
 
   static func main() {
     // A reader that goes away (`| head`) shows itself as a failed write, which each command handles.

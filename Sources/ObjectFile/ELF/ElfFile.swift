@@ -15,6 +15,11 @@ package struct ElfFile: ~Escapable {
   package let layout: ImageLayout
   private let nameTableIndex: Int
 
+  /// Section names are cut here.
+  static let maximumSectionNameByteCount = 4096
+  /// Of all notes together; a file has a few hundred bytes of them.
+  static let maximumNoteByteCount: UInt64 = 1 << 20
+
   /// - Throws: `MalformedInput` when the header or the program headers cannot be read.
   @_lifetime(copy bytes)
   package init(_ bytes: RawSpan) throws(MalformedInput) {
@@ -113,11 +118,14 @@ package struct ElfFile: ~Escapable {
 
   /// The build ID; `nil` when no note holds one.
   package var buildID: BuildID? {
-    for segment in segments where segment.kind == .note {
+    var left = Self.maximumNoteByteCount
+    for segment in segments where segment.kind == .note && segment.fileByteCount <= left {
+      left -= segment.fileByteCount
       let notes = bytes(at: segment.fileOffset, segment.fileByteCount)
       if let found = ElfNotes.buildID(in: notes, alignment: segment.alignment) { return found }
     }
-    for section in sections where section.kind == .note {
+    for section in sections where section.kind == .note && section.byteCount <= left {
+      left -= section.byteCount
       if let found = ElfNotes.buildID(in: fileBytes(section), alignment: section.alignment) { return found }
     }
     return nil
@@ -137,7 +145,8 @@ package struct ElfFile: ~Escapable {
   private func string(at offset: UInt64, in table: RawSpan) -> RawSpan {
     guard let start = Int(exactly: offset), start < table.byteCount else { return empty }
     var end = start
-    while end < table.byteCount, table.byte(at: end) != 0 { end += 1 }
+    let limit = min(table.byteCount, start + Self.maximumSectionNameByteCount)
+    while end < limit, table.byte(at: end) != 0 { end += 1 }
     let found = table.extracting(start..<end)
     // Safe: `table` is a part of `bytes`, which lives as long as this view.
     return unsafe _overrideLifetime(found, copying: self)

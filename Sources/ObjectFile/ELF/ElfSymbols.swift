@@ -109,13 +109,13 @@ package struct ElfSymbolTable: ~Escapable {
 /// NUL-terminated strings in a string table.
 package enum ElfStrings {
   /// A longer name is cut here: no linker writes one, and reading it again and again would take for ever.
-  package static let maximumNameByteCount = 1 << 20
+  package static let maximumNameByteCount = 1 << 17
 
   /// The bytes from `offset` up to the NUL; empty past the end of the table.
   @_lifetime(copy table)
-  package static func string(at offset: Int, in table: RawSpan) -> RawSpan {
+  package static func string(at offset: Int, in table: RawSpan, limit: Int = maximumNameByteCount) -> RawSpan {
     guard offset >= 0, offset < table.byteCount else { return table.extracting(0..<0) }
-    let limit = min(table.byteCount, offset + maximumNameByteCount)
+    let limit = offset + min(limit, table.byteCount - offset)
     var end = offset
     // Safe: `end` is below the table's count by the loop's condition.
     while end < limit, unsafe table.unsafeLoad(fromByteOffset: end, as: UInt8.self) != 0 { end += 1 }

@@ -19,8 +19,10 @@ package enum PLTStubs {
   }
   /// Relocations that name slots; beyond this many the rest is not read.
   static let maximumSlotCount = 1 << 20
-  /// A `.plt` of more bytes is not read to its end.
-  static let maximumSectionByteCount = 64 << 20
+  /// Of all relocation sections together.
+  static let maximumRelocationByteCount = 512 << 20
+  /// Of all stub sections together.
+  static let maximumStubByteCount = 64 << 20
 
   /// By address; empty for other machines than x86-64 and aarch64, and where the sections are missing or are no stubs.
   package static func stubs(of file: borrowing ElfFile) -> [Stub] {
@@ -32,6 +34,7 @@ package enum PLTStubs {
     }
     var stubs: [Stub] = []
     var slots: Slots?
+    var bytesLeft = maximumStubByteCount
     for index in file.sections.indices {
       let section = file.sections[index]
       guard section.kind == .programBits, section.isExecutable, isStubSection(file.sectionName(index)) else { continue }
@@ -39,7 +42,8 @@ package enum PLTStubs {
       guard code.byteCount > 0, section.address.adding(section.byteCount) != nil else { continue }
       let known = slots ?? Slots(file, types)
       slots = known
-      let read = code.extracting(0..<min(code.byteCount, maximumSectionByteCount))
+      let read = code.extracting(0..<min(code.byteCount, bytesLeft))
+      bytesLeft -= read.byteCount
       switch file.header.machine {
       case .x86_64:
         let stride = section.entryByteCount == 8 ? 8 : 16
@@ -72,10 +76,12 @@ package enum PLTStubs {
     private(set) var byIndex: [Target?] = []
 
     init(_ file: borrowing ElfFile, _ types: SlotTypes) {
-      for index in file.sections.indices {
-        let section = file.sections[index]
-        guard section.kind == .relocationsWithAddends, section.isAllocated || file.dynamicSection == nil else { continue }
-        read(file.fileBytes(section), file.header.fileClass, types)
+      var bytesLeft = PLTStubs.maximumRelocationByteCount
+      for section in file.sections where section.kind == .relocationsWithAddends && section.isAllocated {
+        let bytes = file.fileBytes(section)
+        guard bytes.byteCount <= bytesLeft else { continue }
+        bytesLeft -= bytes.byteCount
+        read(bytes, file.header.fileClass, types)
       }
       entries.sort { $0.address < $1.address }
     }

@@ -5,9 +5,10 @@ import ObjectFile
 import Synchronization
 import TraceFormat
 
-/// Copies images and looks up kernel symbols on a queue of its own, one after another, in the order asked for.
+/// Copies images on one queue and looks up kernel symbols on another, each one after another in the order asked for.
 ///
-/// `@unchecked Sendable`: everything but `isCancelled` and the failure is touched on the serial queue alone.
+/// `@unchecked Sendable`: `kernel…` is touched on the kernel's queue alone, the rest on the images' queue, and what both
+/// share is behind a lock.
 package final class ImageCopier: ImageCopying, @unchecked Sendable {
   /// Bytes of a file in one record, so that a frame of the segment holds it.
   private static let chunkBytes = 512 * 1024
@@ -21,8 +22,9 @@ package final class ImageCopier: ImageCopying, @unchecked Sendable {
   private let isCancelled = Mutex(false)
   private let failure = Mutex<TraceError?>(nil)
 
+  private let kernelQueue = DispatchQueue(label: "pyrorec.kernel", qos: .utility)
   private var kernel: KernelSymbols?
-  private var writtenKernel: Set<UInt64> = []
+  private var kernelWritten: Set<UInt64> = []
   private var copied: UInt64 = 0
   private struct CopyKey: Hashable {
     var buildID: BuildID
@@ -38,7 +40,7 @@ package final class ImageCopier: ImageCopying, @unchecked Sendable {
 
   /// Reads the kernel's symbols and writes where the kernel and its modules lie. Costs some 50 ms, so not at once.
   package func prepareKernel() {
-    queue.async { self.attempt { () throws(TraceError) in try self.loadKernel() } }
+    kernelQueue.async { self.attempt { () throws(TraceError) in try self.loadKernel() } }
   }
 
   package func copy(_ request: ImageRequest) {
@@ -46,14 +48,14 @@ package final class ImageCopier: ImageCopying, @unchecked Sendable {
   }
 
   package func lookUp(kernelAddresses: [UInt64]) {
-    queue.async { self.attempt { () throws(TraceError) in try self.write(kernelAddresses) } }
+    kernelQueue.async { self.attempt { () throws(TraceError) in try self.write(kernelAddresses) } }
   }
 
   /// Waits until everything asked for is done.
   /// - Parameter shouldGiveUp: asked every 20 ms; `true` leaves the rest undone.
   package func finish(shouldGiveUp: () -> Bool) {
     let done = DispatchSemaphore(value: 0)
-    queue.async { done.signal() }
+    kernelQueue.async { self.queue.async { done.signal() } }
     while done.wait(timeout: .now() + .milliseconds(20)) == .timedOut {
       if shouldGiveUp() { isCancelled.withLock { $0 = true } }
     }
@@ -94,7 +96,7 @@ package final class ImageCopier: ImageCopying, @unchecked Sendable {
     // One less than a return address, as it will be looked up; the leaf's own address lies in the same symbol or is its start.
     for address in addresses {
       for candidate in [address, address &- 1] {
-        guard let symbol = kernel.symbol(at: candidate), writtenKernel.insert(symbol.address).inserted else { continue }
+        guard let symbol = kernel.symbol(at: candidate), kernelWritten.insert(symbol.address).inserted else { continue }
         found.append(symbol)
       }
     }

@@ -41,15 +41,6 @@ package final class LiveProcessFileSystem: ProcessFileSystem {
   }
 
   package func processes() -> [UInt32] {
-    guard let directory = unsafe opendir(root) else { return [] }
-    defer { _ = unsafe closedir(directory) }
-    var found: [UInt32] = []
-    while let entry = unsafe readdir(directory) {
-      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-        unsafe pointer.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
-      }
-      if let pid = UInt32(name) { found.append(pid) }
-    }
-    return found.sorted()
+    DirectoryListing.names(in: root).compactMap { UInt32($0) }.sorted()
   }
 }

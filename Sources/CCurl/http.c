@@ -1,0 +1,304 @@
+#define _GNU_SOURCE
+#include "include/pyrorec_http.h"
+#include "http_internal.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/auxv.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#ifdef __GLIBC__
+#include <gnu/libc-version.h>
+#endif
+
+#include <curl/curl.h>
+/* The header's checks of argument types wrap the names used below. */
+#undef curl_easy_setopt
+#undef curl_easy_getinfo
+
+/* libcurl's functions, as found in the library that was opened. */
+static struct {
+  void *handle;
+  CURLcode (*global_init)(long flags);
+  CURL *(*easy_init)(void);
+  void (*easy_cleanup)(CURL *);
+  void (*easy_reset)(CURL *);
+  CURLcode (*easy_setopt)(CURL *, CURLoption, ...);
+  CURLcode (*easy_getinfo)(CURL *, CURLINFO, ...);
+  CURLcode (*easy_perform)(CURL *);
+  const char *(*easy_strerror)(CURLcode);
+  struct curl_slist *(*slist_append)(struct curl_slist *, const char *);
+  void (*slist_free_all)(struct curl_slist *);
+} curl;
+static pthread_mutex_t curl_lock = PTHREAD_MUTEX_INITIALIZER;
+
+struct pyrorec_http_session {
+  CURL *easy;
+  char *program; /* instead of easy */
+};
+
+#ifdef __GLIBC__
+/*
+ * A fully static program has a libc of its own, and a library opened by it brings the host's beside it. glibc allows
+ * that for the very version the program was linked with; with another one it may crash instead of failing. So a child
+ * tries first: what happens to it happens to nobody else.
+ */
+static int static_program_can_open(char *error, size_t error_size) {
+  if (getauxval(AT_BASE) != 0) return 1; /* started by the host's dynamic linker: not static */
+  pid_t child = fork();
+  if (child < 0) {
+    snprintf(error, error_size, "cannot try the host's libc: fork failed");
+    return 0;
+  }
+  if (child == 0) {
+    /* What the linker says when it gives up is not for the user. */
+    int nowhere = open("/dev/null", O_WRONLY);
+    if (nowhere >= 0) dup2(nowhere, 2);
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+    void *libc = dlopen("libc.so.6", RTLD_NOW | RTLD_LOCAL);
+    if (!libc) _exit(2);
+    const char *(*version)(void) = (const char *(*)(void))dlsym(libc, "gnu_get_libc_version");
+    _exit(version && strcmp(version(), gnu_get_libc_version()) == 0 ? 0 : 1);
+  }
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0) {
+  }
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return 1;
+  int has_libc = !(WIFEXITED(status) && WEXITSTATUS(status) == 2);
+  snprintf(
+      error, error_size,
+      "this fully static program can load it only where glibc %s is, the one it was linked with, and this host has %s",
+      gnu_get_libc_version(), has_libc ? "another" : "none");
+  return 0;
+}
+#else
+static int static_program_can_open(char *error, size_t error_size) {
+  (void)error;
+  (void)error_size;
+  return 1;
+}
+#endif
+
+static int load(const char *const *names, int *is_static, char *error, size_t error_size) {
+  if (!*names) {
+    snprintf(error, error_size, "no library is wanted");
+    return 0;
+  }
+  if (curl.handle) return 1;
+  *is_static = !static_program_can_open(error, error_size);
+  if (*is_static) return 0;
+  void *handle = NULL;
+  for (; *names && !handle; names++) handle = dlopen(*names, RTLD_NOW | RTLD_LOCAL);
+  if (!handle) {
+    const char *why = dlerror();
+    snprintf(error, error_size, "%s", why ? why : "not found");
+    return 0;
+  }
+#define FIND(member, name)                                             \
+  do {                                                                 \
+    *(void **)&curl.member = dlsym(handle, name);                      \
+    if (!curl.member) {                                                \
+      snprintf(error, error_size, "the libcurl found has no %s", name); \
+      dlclose(handle);                                                 \
+      return 0;                                                        \
+    }                                                                  \
+  } while (0)
+  FIND(global_init, "curl_global_init");
+  FIND(easy_init, "curl_easy_init");
+  FIND(easy_cleanup, "curl_easy_cleanup");
+  FIND(easy_reset, "curl_easy_reset");
+  FIND(easy_setopt, "curl_easy_setopt");
+  FIND(easy_getinfo, "curl_easy_getinfo");
+  FIND(easy_perform, "curl_easy_perform");
+  FIND(easy_strerror, "curl_easy_strerror");
+  FIND(slist_append, "curl_slist_append");
+  FIND(slist_free_all, "curl_slist_free_all");
+#undef FIND
+  if (curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+    snprintf(error, error_size, "libcurl cannot start");
+    dlclose(handle);
+    return 0;
+  }
+  curl.handle = handle;
+  return 1;
+}
+
+struct pyrorec_http_session *pyrorec_http_session_open(
+    const char *const *names, int with_program, int *is_static, char *error, size_t error_size) {
+  *is_static = 0;
+  pthread_mutex_lock(&curl_lock);
+  int ready = load(names, is_static, error, error_size);
+  pthread_mutex_unlock(&curl_lock);
+  char *program = !ready && with_program ? pyrorec_find_program("curl") : NULL;
+  if (!ready && !program) return NULL;
+  struct pyrorec_http_session *session = calloc(1, sizeof *session);
+  if (session && ready) session->easy = curl.easy_init();
+  if (!session || (ready && !session->easy)) {
+    snprintf(error, error_size, "no memory");
+    free(session);
+    free(program);
+    return NULL;
+  }
+  session->program = program;
+  return session;
+}
+
+void pyrorec_http_session_close(struct pyrorec_http_session *session) {
+  if (!session) return;
+  if (session->easy) curl.easy_cleanup(session->easy);
+  free(session->program);
+  free(session);
+}
+
+/* Keeps up to the limit; 0 when there is no memory. */
+int pyrorec_sink_append(struct sink *sink, const char *bytes, size_t length) {
+  if (length > sink->limit - sink->length) length = sink->limit - sink->length;
+  if (sink->length + length > sink->capacity) {
+    size_t capacity = (sink->length + length) * 2;
+    char *grown = realloc(sink->bytes, capacity);
+    if (!grown) return 0;
+    sink->bytes = grown;
+    sink->capacity = capacity;
+  }
+  if (length) memcpy(sink->bytes + sink->length, bytes, length);
+  sink->length += length;
+  return 1;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
+  struct sink *sink = context;
+  if (!pyrorec_sink_append(sink, bytes, size * count)) return 0;
+  /* Enough is known; a short count ends the transfer. */
+  return sink->length == sink->limit ? 0 : size * count;
+}
+
+size_t pyrorec_on_header(char *bytes, size_t size, size_t count, void *context) {
+  struct sink *sink = context;
+  /* A status line starts another block: of the final answer after a "100 Continue", say. */
+  if (size * count >= 5 && strncasecmp(bytes, "HTTP/", 5) == 0) sink->length = 0;
+  return pyrorec_sink_append(sink, bytes, size * count) ? size * count : 0;
+}
+
+enum pyrorec_http_result pyrorec_result_of(int code) {
+  switch ((CURLcode)code) {
+    case CURLE_OK: return PYROREC_HTTP_OK;
+    case CURLE_UNSUPPORTED_PROTOCOL: /* also what HTTP/0.9, that is no status line, gives */
+    case CURLE_WEIRD_SERVER_REPLY: return PYROREC_HTTP_NOT_HTTP;
+    case CURLE_URL_MALFORMAT:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CIPHER:
+    case CURLE_OUT_OF_MEMORY:
+    case CURLE_NOT_BUILT_IN:
+    case CURLE_UNKNOWN_OPTION:
+    case CURLE_BAD_FUNCTION_ARGUMENT: return PYROREC_HTTP_BAD_REQUEST;
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_RESOLVE_HOST: return PYROREC_HTTP_UNRESOLVED;
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_INTERFACE_FAILED: return PYROREC_HTTP_UNCONNECTED;
+    case CURLE_OPERATION_TIMEDOUT: return PYROREC_HTTP_TIMED_OUT;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_ISSUER_ERROR: return PYROREC_HTTP_UNTRUSTED;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_ENGINE_INITFAILED: return PYROREC_HTTP_TLS;
+    default: return PYROREC_HTTP_BROKEN;
+  }
+}
+
+enum pyrorec_http_result pyrorec_http_perform(
+    struct pyrorec_http_session *session, const struct pyrorec_http_request *request,
+    struct pyrorec_http_response *response) {
+  if (!session->easy) return pyrorec_http_perform_by_program(session->program, request, response);
+  CURL *easy = session->easy;
+  struct sink body = {.limit = request->body_limit};
+  struct sink headers = {.limit = request->header_limit};
+  struct curl_slist *lines = NULL;
+  CURLcode code = CURLE_OK;
+  char error[CURL_ERROR_SIZE] = "";
+
+  memset(response, 0, sizeof *response);
+  curl.easy_reset(easy); /* connections stay */
+/* The first option that is refused decides. */
+#define SET(option, value)                                                    \
+  do {                                                                        \
+    if (code == CURLE_OK) code = curl.easy_setopt(easy, (option), (value));   \
+  } while (0)
+  SET(CURLOPT_ERRORBUFFER, error);
+  SET(CURLOPT_NOSIGNAL, 1L); /* no SIGALRM for timeouts: there are other threads */
+  SET(CURLOPT_URL, request->url);
+#if LIBCURL_VERSION_NUM >= 0x075500
+  if (curl.easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") != CURLE_OK)
+#endif
+  {
+    /* What CURLOPT_PROTOCOLS was before libcurl 7.85: a mask, 1 for HTTP and 2 for HTTPS. */
+    SET((CURLoption)(CURLOPTTYPE_LONG + 181), 3L);
+  }
+  SET(CURLOPT_CUSTOMREQUEST, request->method);
+  if (request->body) {
+    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_length);
+    SET(CURLOPT_POSTFIELDS, request->body);
+  }
+  for (size_t i = 0; i < request->header_count && code == CURLE_OK; i++) {
+    struct curl_slist *longer = curl.slist_append(lines, request->headers[i]);
+    if (longer) lines = longer;
+    else code = CURLE_OUT_OF_MEMORY;
+  }
+  if (code == CURLE_OK) {
+    /* Or it would wait up to a second before each large body for a "100 Continue" that few servers send. */
+    struct curl_slist *longer = curl.slist_append(lines, "Expect:");
+    if (longer) lines = longer;
+    else code = CURLE_OUT_OF_MEMORY;
+  }
+  SET(CURLOPT_HTTPHEADER, lines);
+  SET(CURLOPT_CONNECTTIMEOUT_MS, request->connect_timeout_milliseconds);
+  SET(CURLOPT_TIMEOUT_MS, request->total_timeout_milliseconds);
+  SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+  SET(CURLOPT_SSL_VERIFYPEER, request->insecure ? 0L : 1L);
+  SET(CURLOPT_SSL_VERIFYHOST, request->insecure ? 0L : 2L);
+  if (request->ca_file) SET(CURLOPT_CAINFO, request->ca_file);
+  if (request->certificate_file) SET(CURLOPT_SSLCERT, request->certificate_file);
+  if (request->key_file) SET(CURLOPT_SSLKEY, request->key_file);
+  if (request->ignore_proxy) SET(CURLOPT_PROXY, "");
+  SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  SET(CURLOPT_WRITEFUNCTION, on_body);
+  SET(CURLOPT_WRITEDATA, &body);
+  SET(CURLOPT_HEADERFUNCTION, pyrorec_on_header);
+  SET(CURLOPT_HEADERDATA, &headers);
+#undef SET
+  if (code == CURLE_OK) {
+    code = curl.easy_perform(easy);
+    /* Ended by on_body because the limit was reached: that much is the answer. */
+    if (code == CURLE_WRITE_ERROR && body.length == body.limit) code = CURLE_OK;
+  }
+  long status = 0;
+  curl.easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+  /* They point into this call. */
+  curl.easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
+  curl.easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+  curl.slist_free_all(lines);
+
+  if (code != CURLE_OK) {
+    snprintf(response->error, sizeof response->error, "%s", error[0] ? error : curl.easy_strerror(code));
+    free(body.bytes);
+    free(headers.bytes);
+    return pyrorec_result_of(code);
+  }
+  response->status = (int)status;
+  response->body = body.bytes;
+  response->body_length = body.length;
+  response->headers = headers.bytes;
+  response->headers_length = headers.length;
+  return PYROREC_HTTP_OK;
+}
+
+void pyrorec_http_response_free(struct pyrorec_http_response *response) {
+  free(response->headers);
+  free(response->body);
+  memset(response, 0, sizeof *response);
+}

@@ -1,0 +1,56 @@
+import Base
+package import TraceFormat
+
+/// A segment file read into memory: what it says, and what of it could not be read.
+package struct LoadedTrace: Sendable {
+  package let reader: SegmentReader
+  package let contents: TraceContents
+  /// In file order.
+  package let damage: [DamagedRegion]
+  /// Records of kinds this version does not know.
+  package let unknownRecords: UInt64
+
+  /// Copies of images stay in the file until they are asked for.
+  private static let kinds: KindSet = {
+    var kinds = KindSet.all
+    kinds.remove(KindSet(.imageChunk))
+    return kinds
+  }()
+
+  /// Reads `path` on up to `workers` threads. The result does not depend on their number.
+  package init(path: String, workers: Int) throws(ReplayError) {
+    do throws(TraceError) {
+      try self.init(SegmentReader(path: path), workers: workers)
+    } catch {
+      throw .trace(error)
+    }
+  }
+
+  package init(_ reader: SegmentReader, workers: Int) throws(TraceError) {
+    self.reader = reader
+    var contents = TraceContents()
+    var damage = reader.damage
+    var unknown: UInt64 = 0
+    let chosen = reader.frames.filter { !$0.kinds.isDisjoint(with: Self.kinds) }
+    // A window at a time, so that a long trace is never in memory whole.
+    let window = max(workers, 1) * 4
+    for start in stride(from: 0, to: chosen.count, by: window) {
+      let part = Array(chosen[start..<min(start + window, chosen.count)])
+      let frames = parallelMap(count: part.count, workers: workers) { index in
+        Result { () throws(TraceError) in try reader.decode(part[index], kinds: Self.kinds) }
+      }
+      for result in frames {
+        let frame = try result.get()
+        damage += frame.damage
+        for record in frame.records { contents.add(record) }
+        for (kind, count) in frame.counts where !RecordKind.all.contains(kind) { unknown += count }
+      }
+    }
+    self.contents = contents
+    self.damage = damage
+    unknownRecords = unknown
+  }
+
+  /// Whether the recorder finished the file and all of it reads.
+  package var isComplete: Bool { reader.isClosed && damage.isEmpty && contents.inconsistentRecords == 0 }
+}

@@ -1,0 +1,85 @@
+import Base
+import Symbolize
+import TraceFormat
+
+extension ReplayReport {
+  /// The report as JSON: keys always in the same order.
+  package func json() -> [UInt8] {
+    var json = JSONWriter()
+    json.object {
+      $0.field("trace_id", traceID)
+      $0.field("complete", isComplete)
+      $0.field("duration_seconds", Double(durationNanoseconds) / 1e9)
+      $0.field("frequency_hz", frequencyHertz)
+      $0.object("samples") {
+        $0.field("recorded", samples)
+        $0.field("lost", lostSamples)
+        $0.field("weight", weight)
+      }
+      $0.object("losses") {
+        for reason in LossRecord.Reason.allCases { if let count = losses[reason] { $0.field(reason.name, count) } }
+      }
+      $0.object("unwind") {
+        for result in unwindResults.keys.sorted() {
+          $0.field(UnwindResult(rawValue: result)?.name ?? "result_\(result)", unwindResults[result] ?? 0)
+        }
+      }
+      $0.field("stacks", stacks)
+      $0.field("missing_stacks", missingStacks)
+      $0.field("processes", processes)
+      $0.field("threads", threads)
+      $0.object("symbols") {
+        $0.field("addresses", addresses)
+        $0.field("named", namedAddresses)
+        $0.object("unknown") { Self.unknown(unknownAddresses, &$0) }
+      }
+      $0.object("damage") {
+        $0.field("regions", damagedRegions)
+        $0.field("inconsistent_records", inconsistentRecords)
+        $0.field("unknown_records", unknownRecords)
+      }
+      $0.array("images") {
+        for image in images {
+          $0.object {
+            $0.field("path", image.path)
+            $0.field("build_id", image.buildID)
+            $0.field("self_weight", image.selfWeight)
+            $0.field("unnamed_weight", image.unnamedWeight)
+            $0.field("named", image.named)
+            $0.object("unknown") { Self.unknown(image.unknown, &$0) }
+          }
+        }
+      }
+      $0.array("functions") {
+        for function in functions {
+          $0.object {
+            $0.field("name", function.name)
+            $0.field("self", function.selfWeight)
+            $0.field("total", function.totalWeight)
+          }
+        }
+      }
+    }
+    return json.bytes + [0x0a]
+  }
+
+  private static func unknown(_ counts: [UInt8: Int], _ json: inout JSONWriter) {
+    for reason in counts.keys.sorted() { json.field(reasonName(reason), counts[reason] ?? 0) }
+  }
+
+  /// What has no names and what to do about it, a line an image and reason, for people. Empty when everything has a name.
+  package func missingSymbolLines(limit: Int = 10) -> [String] {
+    var lines: [String] = []
+    for image in images where !image.unknown.isEmpty {
+      if lines.count == limit { break }
+      for reason in image.unknown.keys.sorted() {
+        let count = image.unknown[reason] ?? 0
+        let advice = MissReason(rawValue: reason)?.advice ?? "a reason this version does not know"
+        let share = weight == 0 ? 0 : Int(image.unnamedWeight * 100 / weight)
+        lines.append(
+          "\(image.path): \(count) address\(count == 1 ? "" : "es") without a name (\(Self.reasonName(reason))), in \(share) % of the samples: \(advice)")
+      }
+    }
+    return lines
+  }
+}

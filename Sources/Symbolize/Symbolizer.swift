@@ -1,0 +1,98 @@
+package import Base
+import ObjectFile
+
+/// Turns addresses of images into functions, image by image.
+///
+/// Holds nothing of an image from one call to the next, so calls may run at the same time and memory is given back with each.
+package struct Symbolizer: Sendable {
+  package var locator: ImageLocator
+
+  package init(locator: ImageLocator) { self.locator = locator }
+
+  /// The answers for one image.
+  package struct Answer: Sendable {
+    /// One for each address asked for, in the same order.
+    package var symbolizations: [Symbolization]
+    /// How the files were found.
+    package var steps: [LocatorStep]
+  }
+
+  /// Of the names given for one image together: a damaged string table must not fill memory.
+  static let maximumNameByteCount = 256 << 20
+  /// What a name may have once that is reached.
+  static let shortNameByteCount = 256
+
+  /// - Parameter addresses: best in ascending order; return addresses already moved into their call.
+  package func symbolize(_ image: ImageIdentity, _ addresses: [ImageAddress]) -> Answer {
+    switch image.kind {
+    case .anonymous: return Answer(symbolizations: addresses.map { _ in .unknown(.anonymousMemory) }, steps: [])
+    case .kernel: return Answer(symbolizations: addresses.map { _ in .unknown(.kernelSymbolUnknown) }, steps: [])
+    case .file, .vdso, .kernelModule: break
+    }
+    let located = locator.locate(image)
+    guard located.image != nil || located.debugFile != nil else {
+      let reason = Self.reasonWithoutImage(located.steps)
+      return Answer(symbolizations: addresses.map { _ in .unknown(reason) }, steps: located.steps)
+    }
+    if let bytes = located.image?.bytes, located.debugFile == nil, !ElfIdentification(prefix: bytes).isELF {
+      return Answer(symbolizations: addresses.map { _ in .unknown(.notELF) }, steps: located.steps)
+    }
+    let table: SymbolTable
+    do throws(MalformedInput) {
+      table = try SymbolTable(image: located.image, debugFile: located.debugFile)
+    } catch {
+      return Answer(symbolizations: addresses.map { _ in .unknown(.malformedImage) }, steps: located.steps)
+    }
+    return Answer(
+      symbolizations: Self.lookUp(addresses, in: table, missing: Self.reason(for: table, located.steps)), steps: located.steps)
+  }
+
+  private static func lookUp(_ addresses: [ImageAddress], in table: SymbolTable, missing: MissReason) -> [Symbolization] {
+    var symbolizations: [Symbolization] = []
+    symbolizations.reserveCapacity(addresses.count)
+    var range = 0
+    var nameBytesLeft = maximumNameByteCount
+    // Neighbours mostly lie in one function: its name is read once and its frames are shared.
+    var lastFunction: Int?
+    var last = Symbolization.unknown(missing)
+    for address in addresses {
+      guard let function = table.function(at: address, from: &range) else {
+        symbolizations.append(.unknown(missing))
+        continue
+      }
+      if function != lastFunction {
+        let limit = nameBytesLeft > 0 ? ElfStrings.maximumNameByteCount : shortNameByteCount
+        let name = table.name(of: function, limit: limit)
+        nameBytesLeft -= min(nameBytesLeft, name.utf8.count)
+        last = .frames([Frame(function: name)])
+        lastFunction = function
+      }
+      symbolizations.append(last)
+    }
+    return symbolizations
+  }
+
+  private static func reason(for table: SymbolTable, _ steps: [LocatorStep]) -> MissReason {
+    if table.origin == .symbolTable { return .addressOutsideEveryFunction }
+    return steps.contains(where: \.isForeignDebugFile) ? .debugFileMismatch : .strippedNoDebugFile
+  }
+
+  private static func reasonWithoutImage(_ steps: [LocatorStep]) -> MissReason {
+    let isChanged = steps.contains { step in
+      if case .mismatch = step.outcome { return step.place == .originalFile }
+      return false
+    }
+    return isChanged ? .imageChanged : .noImageCopy
+  }
+}
+
+extension LocatorStep {
+  /// A debug file that was there and belongs to another build.
+  fileprivate var isForeignDebugFile: Bool {
+    guard place != .originalFile, case .mismatch(let why) = outcome else { return false }
+    switch why {
+    case .buildID, .crc: return true
+    case .unproven, .changed, .unsafeName: return false
+    }
+  }
+}

@@ -1,0 +1,72 @@
+/// One HTTP request; a value, so that a test can look at it.
+package struct HTTPRequest: Hashable, Sendable {
+  package var method: String
+  package var url: String
+  package var headers: [HTTPHeader]
+  package var body: [UInt8]
+  package var connectTimeoutMilliseconds = 10_000
+  package var totalTimeoutMilliseconds = 60_000
+
+  package init(method: String, url: String, headers: [HTTPHeader] = [], body: [UInt8] = []) {
+    self.method = method
+    self.url = url
+    self.headers = headers
+    self.body = body
+  }
+}
+
+package struct HTTPHeader: Hashable, Sendable {
+  package let name: String
+  package let value: String
+  package init(_ name: String, _ value: String) {
+    self.name = name
+    self.value = value
+  }
+}
+
+package struct HTTPResponse: Hashable, Sendable {
+  package let status: Int
+  /// In the order they came.
+  package let headers: [HTTPHeader]
+  /// At most `CurlTransport.maximumBodyBytes`; what was above is cut off.
+  package let body: [UInt8]
+
+  package init(status: Int, headers: [HTTPHeader] = [], body: [UInt8] = []) {
+    self.status = status
+    self.headers = headers
+    self.body = body
+  }
+
+  /// The first header of that name, whatever the case.
+  package func header(_ name: String) -> String? {
+    headers.first { $0.name.lowercased() == name.lowercased() }?.value
+  }
+}
+
+/// Why there was no answer.
+package struct HTTPFailure: Error, Hashable {
+  package enum Kind: Hashable, Sendable {
+    case noLibrary
+    /// The request is not possible as it is: its URL, its certificate files.
+    case badRequest
+    case unresolved
+    case unconnected
+    case timedOut
+    case untrusted
+    case tls
+    /// The connection ended before the answer did.
+    case broken
+    case notHTTP
+  }
+  package let kind: Kind
+  package let message: String
+  package init(_ kind: Kind, _ message: String) {
+    self.kind = kind
+    self.message = message
+  }
+}
+
+/// Sends requests. Calls block: they belong on a thread that may wait.
+package protocol HTTPTransport: Sendable {
+  func perform(_ request: HTTPRequest) throws(HTTPFailure) -> HTTPResponse
+}

@@ -1,0 +1,47 @@
+/// Whether and when a failed attempt is made again. Pure: randomness comes in, nothing waits here.
+package struct RetryPolicy: Hashable, Sendable {
+  package var minimumWaitMilliseconds: UInt64 = 500
+  package var maximumWaitMilliseconds: UInt64 = 300_000
+  /// Attempts at one profile, the first included.
+  package var attempts = 10
+  /// Attempts as long as the server has not answered once: one that is not there is said soon, nothing is lost by it.
+  package var attemptsBeforeFirstAnswer = 4
+
+  package init() {}
+
+  package enum Decision: Hashable, Sendable {
+    case stop
+    case wait(milliseconds: UInt64)
+  }
+
+  /// What to do after attempt number `attempt`, counted from 1.
+  ///
+  /// The wait doubles with every attempt, somewhere between one step and the next, and is never shorter than what
+  /// the server asks for. A server that asks for longer than the longest wait is left alone: what is not sent stays.
+  package func decide(
+    after attempt: Int, _ outcome: UploadOutcome, hasAnswered: Bool, random: inout some RandomNumberGenerator
+  ) -> Decision {
+    guard case .unavailable(let why) = outcome else { return .stop }
+    guard attempt < (hasAnswered ? attempts : min(attempts, attemptsBeforeFirstAnswer)) else { return .stop }
+    let step = min(maximumWaitMilliseconds, minimumWaitMilliseconds << UInt64(min(attempt - 1, 32)))
+    var wait = min(maximumWaitMilliseconds, step + UInt64.random(in: 0..<max(step, 1), using: &random))
+    if let seconds = why.retryAfterSeconds {
+      guard seconds <= maximumWaitMilliseconds / 1000 else { return .stop }
+      wait = max(wait, seconds * 1000)
+    }
+    return .wait(milliseconds: wait)
+  }
+}
+
+/// The same numbers for the same seed (SplitMix64), so that a test can say when the next attempt comes.
+package struct SeededGenerator: RandomNumberGenerator, Sendable {
+  private var state: UInt64
+  package init(seed: UInt64) { state = seed }
+  package mutating func next() -> UInt64 {
+    state &+= 0x9e37_79b9_7f4a_7c15
+    var mixed = state
+    mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+    mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+    return mixed ^ (mixed >> 31)
+  }
+}

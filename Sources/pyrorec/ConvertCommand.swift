@@ -1,0 +1,105 @@
+import ArgumentParser
+import Base
+import Profile
+import Replayer
+import Symbolize
+import Targets
+import TraceFormat
+
+struct ConvertCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "convert",
+    abstract: "Turn a trace into a profile.",
+    discussion: """
+      Examples:
+        pyrorec convert -o profile.pb.gz && go tool pprof -top profile.pb.gz
+        pyrorec convert -f collapsed | flamegraph.pl > flame.svg
+        pyrorec convert -o profiles/          one pprof file for each service
+
+      Without symbols in the trace they are looked up from the copies it carries.
+      """)
+
+  @OptionGroup var traces: TraceArguments
+
+  @Option(name: [.short, .long], help: ArgumentHelp("pprof, collapsed, or json for the report.", valueName: "format"))
+  var format = OutputFormat.pprof
+
+  @Option(name: [.short, .long], help: "Where to; standard output when not given. A name that ends in / gets a file for each service.")
+  var output: String?
+
+  @Option(help: ArgumentHelp("How C++, Rust and Swift names are shown: none, simplified, templates or full.", valueName: "mode"))
+  var demangle = DemangleMode.simplified
+
+  @Flag(help: "collapsed: mark kernel frames with _[k] and inlined ones with _[i].")
+  var annotate = false
+
+  @Flag(help: "collapsed: add (FILE:LINE) to names.")
+  var lines = false
+
+  @Flag(help: "Exit with status 2 when something of the recording was lost.")
+  var strict = false
+
+  @OptionGroup var symbols: SymbolOptions
+  @OptionGroup var workers: WorkerOptions
+  @OptionGroup var messages: MessageOptions
+
+  enum OutputFormat: String, ExpressibleByArgument, CaseIterable {
+    case pprof, collapsed, json
+
+    var profileFormat: (any ProfileFormat.Type)? { ProfileFormats.named(rawValue) }
+    var fileExtension: String {
+      switch self {
+      case .pprof: "pb.gz"
+      case .collapsed: "txt"
+      case .json: "json"
+      }
+    }
+  }
+
+  func validate() throws {
+    guard traces.paths.count == 1 || output?.hasSuffix("/") == true else {
+      throw ValidationError("several traces need a directory: -o DIR/")
+    }
+    guard format != .json || output?.hasSuffix("/") != true else { throw ValidationError("the json report is one of a whole trace: -o FILE") }
+  }
+
+  func run() throws {
+    let console = messages.console
+    var hasLosses = false
+    for path in traces.paths {
+      let trace = try console.load(path, workers: workers.count)
+      var configuration = ReplayConfiguration()
+      configuration.workers = workers.count
+      configuration.demangle = demangle
+      configuration.groupsByThreadName = format.profileFormat?.groupsByThreadName ?? false
+      let replay = Replay(
+        header: trace.reader.header, contents: trace.contents, configuration,
+        symbolizingWith: symbols.stage(for: trace, workers: workers.count))
+      try write(replay, trace, console)
+      hasLosses = hasLosses || trace.contents.lostSamples > 0 || !trace.isComplete
+    }
+    if strict, hasLosses { throw ExitCode(ExitStatus.losses) }
+  }
+
+  private func write(_ replay: Replay, _ trace: LoadedTrace, _ console: Console) throws {
+    var options = FormatOptions()
+    options.annotate = annotate
+    options.lines = lines
+    guard let profileFormat = format.profileFormat else {
+      var report = replay.report()
+      report.note(trace)
+      return try console.write(report.json(), to: output)
+    }
+    guard let directory = output, directory.hasSuffix("/") else {
+      return try console.write(profileFormat.encode(replay.profile(), options), to: output)
+    }
+    let stem = FileName.stem(of: trace.reader.path)
+    for series in replay.profilesBySeries() {
+      let service = FileName.safe(series.labels["service_name"] ?? "unspecified")
+      try console.write(
+        profileFormat.encode(series.profile, options), to: "\(directory)\(stem).\(service).cpu.\(format.fileExtension)", createsDirectories: true)
+    }
+  }
+}
+
+extension DemangleMode: ExpressibleByArgument {}

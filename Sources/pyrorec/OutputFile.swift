@@ -1,0 +1,60 @@
+import ArgumentParser
+import Base
+import Glibc
+
+extension Console {
+  /// Writes a whole result to `path`, or to standard output. A file appears under its name only once it is whole.
+  func write(_ bytes: [UInt8], to path: String?, createsDirectories: Bool = false) throws {
+    do throws(SystemCallError) {
+      guard let path, path != "-" else {
+        let output = OwnedDescriptor(owning: dup(1))
+        do throws(SystemCallError) {
+          try output.write(bytes.borrowedBytes, path: "standard output")
+        } catch {
+          // `| head` has what it wanted.
+          if error.code != EPIPE { throw error }
+        }
+        return
+      }
+      if createsDirectories { try FileName.createDirectory(of: path) }
+      // Devices and pipes are written as they are; a file is put in place at the end.
+      var status = stat()
+      let isSpecial = unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG
+      let temporary = isSpecial ? path : path + ".tmp"
+      do throws(SystemCallError) {
+        let file = try OwnedDescriptor(open: temporary, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o644)
+        try file.write(bytes.borrowedBytes, path: path)
+      } catch {
+        if !isSpecial { _ = unsafe unlink(temporary) }
+        throw error
+      }
+      if !isSpecial, unsafe rename(temporary, path) != 0 { throw SystemCallError(call: "rename", path: path, code: errno) }
+    } catch {
+      self.error("\(error)")
+      throw ExitCode(ExitStatus.failed)
+    }
+  }
+}
+
+enum FileName {
+  /// `trace` of `/some/where/trace.seg` and of `trace.seg.part`.
+  static func stem(of path: String) -> String {
+    var name = path.split(separator: "/").last.map(String.init) ?? path
+    for ending in [".part", ".seg"] where name.hasSuffix(ending) && name.count > ending.count { name.removeLast(ending.count) }
+    return name
+  }
+
+  /// Only letters, digits, `.`, `_` and `-`, so that a label can name a file.
+  static func safe(_ text: String) -> String {
+    let kept = text.prefix(100).map { $0.isASCII && ($0.isLetter || $0.isNumber || "._-".contains($0)) ? $0 : "_" }
+    return kept.isEmpty ? "_" : String(kept)
+  }
+
+  static func createDirectory(of path: String) throws(SystemCallError) {
+    var made = path.hasPrefix("/") ? "" : "."
+    for part in path.split(separator: "/").dropLast() {
+      made += "/" + part
+      if unsafe mkdir(made, 0o755) != 0, errno != EEXIST { throw SystemCallError(call: "mkdir", path: made, code: errno) }
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import ArgumentParser
+import Base
+import Glibc
+import Replayer
+import Symbolize
+import TraceFormat
+
+/// The traces a command works on.
+struct TraceArguments: ParsableArguments {
+  @Argument(help: "Traces; trace.seg in the current directory when none is named.")
+  var files: [String] = []
+
+  var paths: [String] { files.isEmpty ? ["trace.seg"] : files }
+}
+
+/// How many threads a stage may use.
+struct WorkerOptions: ParsableArguments {
+  @Option(help: "Threads to use; the output does not depend on it.")
+  var workers: Int?
+
+  var count: Int { max(1, min(workers ?? sysconf(Int32(_SC_NPROCESSORS_ONLN)), 256)) }
+}
+
+/// Where debug files are looked for.
+struct SymbolOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Look for debug files here first. May be given again.", valueName: "dir"))
+  var debugDirectory: [String] = []
+
+  @Option(help: ArgumentHelp("Look for files and debug files below this directory before the system's own.", valueName: "dir"))
+  var sysroot: String?
+
+  func stage(for trace: LoadedTrace, workers: Int) -> SymbolizeStage {
+    let copies = RecordedCopies(trace)
+    let locator = ImageLocator(debugDirectories: debugDirectory, sysroot: sysroot) { copies.copy(of: $0) }
+    return SymbolizeStage(symbolizer: Symbolizer(locator: locator), workers: workers)
+  }
+}
+
+extension Console {
+  /// Opens a trace or ends the command with the status that its failure asks for.
+  func load(_ path: String, workers: Int) throws -> LoadedTrace {
+    do throws(ReplayError) {
+      let trace = try LoadedTrace(path: path, workers: workers)
+      warnOfDamage(in: trace)
+      return trace
+    } catch {
+      self.error("\(error)")
+      switch error {
+      case .trace(let cause): throw ExitCode(cause.isUnreadableTrace ? ExitStatus.notATrace : ExitStatus.failed)
+      }
+    }
+  }
+
+  private func warnOfDamage(in trace: LoadedTrace) {
+    if !trace.reader.isClosed {
+      warning("\(trace.reader.path): the recorder did not finish this file; everything it had written is used")
+    }
+    for region in trace.damage.prefix(5) { warning("\(trace.reader.path): damaged: \(region)") }
+    if trace.damage.count > 5 { warning("\(trace.reader.path): \(trace.damage.count - 5) more damaged regions; see `pyrorec verify`") }
+    if trace.contents.lostSamples > 0 { warning("\(trace.reader.path): \(trace.contents.lostSamples) samples were lost while recording") }
+  }
+}

@@ -1,0 +1,70 @@
+import TestSupport
+import Testing
+
+/// Files that are no trace: status 65 and a message that names the file.
+@Suite struct UnreadableTraceTests {
+  /// Commands that read a trace, with what else they need.
+  static let readers: [[String]] = [
+    ["symbolize"], ["convert", "-o", "out"], ["inspect"], ["verify"], ["extract", "-o", "out"],
+    ["upload", "--url", "http://127.0.0.1:9"],
+  ]
+
+  private func run(_ reader: [String], on file: String, in scratch: ScratchDirectory) throws -> CommandOutcome {
+    try Command.run(
+      [Command.pyrorec, reader[0], file] + reader.dropFirst(), directory: scratch.path, limit: .seconds(20))
+  }
+
+  @Test(arguments: readers) func `an empty file is no trace`(reader: [String]) throws {
+    let scratch = try ScratchDirectory()
+    try scratch.write([], to: "empty.seg")
+    let outcome = try run(reader, on: "empty.seg", in: scratch)
+    #expect(outcome.status == 65, "\(outcome)")
+    #expect(outcome.messages.contains("empty.seg"), "\(outcome)")
+  }
+
+  @Test(arguments: readers) func `text is no trace`(reader: [String]) throws {
+    let scratch = try ScratchDirectory()
+    try scratch.write(Array("This is a letter and not a recording.\n".utf8), to: "letter.seg")
+    let outcome = try run(reader, on: "letter.seg", in: scratch)
+    #expect(outcome.status == 65, "\(outcome)")
+    #expect(outcome.messages.contains("letter.seg"), "\(outcome)")
+  }
+
+  @Test(arguments: readers) func `an ordinary LZ4 file is no trace`(reader: [String]) throws {
+    let scratch = try ScratchDirectory()
+    let bytes: [UInt8] = [
+      0x04, 0x22, 0x4d, 0x18,  // magic of an LZ4 frame
+      0x60, 0x40, 0x82,  // version 1, independent blocks; 64 KiB blocks; header checksum
+      0x02, 0x00, 0x00, 0x80,  // an uncompressed block of 2 bytes
+      0x68, 0x69,  // "hi"
+      0x00, 0x00, 0x00, 0x00,  // end mark
+    ]
+    try scratch.write(bytes, to: "hi.lz4")
+    let outcome = try run(reader, on: "hi.lz4", in: scratch)
+    #expect(outcome.status == 65, "\(outcome)")
+    #expect(outcome.messages.contains("hi.lz4"), "\(outcome)")
+  }
+
+  @Test(arguments: readers) func `a directory is no trace`(reader: [String]) throws {
+    let scratch = try ScratchDirectory()
+    let outcome = try run(reader, on: "/", in: scratch)
+    #expect([1, 65].contains(outcome.status), "\(outcome)")
+    #expect(outcome.messages.contains("/"), "\(outcome)")
+  }
+
+  @Test(arguments: readers) func `a file that is not there is named`(reader: [String]) throws {
+    let scratch = try ScratchDirectory()
+    let outcome = try run(reader, on: "absent.seg", in: scratch)
+    #expect([1, 65].contains(outcome.status), "\(outcome)")
+    #expect(outcome.messages.contains("absent.seg"), "\(outcome)")
+    #expect(outcome.output.isEmpty, "\(outcome)")
+  }
+
+  @Test(arguments: ["symbolize", "convert", "inspect", "verify", "upload"])
+  func `without a file name it is trace.seg of the current directory`(command: String) throws {
+    let scratch = try ScratchDirectory()
+    let outcome = try Command.run([Command.pyrorec, command], directory: scratch.path)
+    #expect([1, 65].contains(outcome.status), "\(outcome)")
+    #expect(outcome.messages.contains("trace.seg"), "\(outcome)")
+  }
+}

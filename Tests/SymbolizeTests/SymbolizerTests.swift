@@ -1,0 +1,106 @@
+import Base
+import Symbolize
+import Testing
+
+@Suite struct SymbolizerTests {
+  private func symbolizer(copy name: String?) throws -> Symbolizer {
+    let copy = try name.map { try Fixture.image($0) }
+    return Symbolizer(locator: ImageLocator(access: FakeFiles(), recordedCopy: { _ in copy }))
+  }
+
+  @Test func `each address gets its answer in its own place`() throws {
+    let addresses = [0x200_0000, 0x200_0010, 0x200_0048, 0x200_0021, 0x1, 0x200_0070].map { ImageAddress(UInt64($0)) }
+    let answer = try symbolizer(copy: "edges").symbolize(ImageIdentity(path: "/app/edges"), addresses)
+    #expect(
+      answer.symbolizations == [
+        .frames([Frame(function: "outer")]), .frames([Frame(function: "inner")]), .unknown(.addressOutsideEveryFunction),
+        .frames([Frame(function: "outer")]), .unknown(.addressOutsideEveryFunction), .frames([Frame(function: "chosen")]),
+      ])
+    #expect(answer.steps.first?.outcome == .used)
+  }
+
+  @Test func `an image without a copy says so`() throws {
+    let answer = try symbolizer(copy: nil).symbolize(ImageIdentity(path: "/app/edges"), [ImageAddress(1), ImageAddress(2)])
+    #expect(answer.symbolizations == [.unknown(.noImageCopy), .unknown(.noImageCopy)])
+  }
+
+  @Test func `a stripped image says that a debug file is missing`() throws {
+    let answer = try symbolizer(copy: "linked").symbolize(ImageIdentity(path: "/app/linked"), [ImageAddress(0x40_0656)])
+    #expect(answer.symbolizations == [.unknown(.strippedNoDebugFile)])
+  }
+
+  @Test func `what is mapped and no ELF file says so`() throws {
+    let copy = try ImageBytes(Array("not an ELF file".utf8))
+    let symbolizer = Symbolizer(locator: ImageLocator(access: FakeFiles(), recordedCopy: { _ in copy }))
+    #expect(symbolizer.symbolize(ImageIdentity(path: "/a"), [ImageAddress(1)]).symbolizations == [.unknown(.notELF)])
+  }
+
+  @Test func `an image with a damaged header says so`() throws {
+    var bytes = try Fixture.bytes("edges")
+    bytes[54] = 1  // e_phentsize
+    let copy = try ImageBytes(bytes)
+    let symbolizer = Symbolizer(locator: ImageLocator(access: FakeFiles(), recordedCopy: { _ in copy }))
+    #expect(symbolizer.symbolize(ImageIdentity(path: "/a"), [ImageAddress(1)]).symbolizations == [.unknown(.malformedImage)])
+  }
+
+  @Test func `memory without a file and the kernel have reasons of their own`() throws {
+    let symbolizer = try symbolizer(copy: nil)
+    let anonymous = ImageIdentity(path: "//anon", kind: .anonymous)
+    #expect(symbolizer.symbolize(anonymous, [ImageAddress(1)]).symbolizations == [.unknown(.anonymousMemory)])
+    let kernel = ImageIdentity(path: "vmlinux", kind: .kernel)
+    #expect(symbolizer.symbolize(kernel, [ImageAddress(1)]).symbolizations == [.unknown(.kernelSymbolUnknown)])
+  }
+
+  @Test func `an image with no addresses is answered with none`() throws {
+    #expect(try symbolizer(copy: "edges").symbolize(ImageIdentity(path: "/a"), []).symbolizations.isEmpty)
+  }
+
+  @Test func `several tasks get the same answers at once`() async throws {
+    let symbolizer = try symbolizer(copy: "edges")
+    let addresses = (UInt64(0x1ff_fff0)..<0x200_00c0).map { ImageAddress($0) }
+    let expected = symbolizer.symbolize(ImageIdentity(path: "/a"), addresses).symbolizations
+    await withTaskGroup(of: Bool.self) { group in
+      for _ in 0..<8 {
+        group.addTask { symbolizer.symbolize(ImageIdentity(path: "/a"), addresses).symbolizations == expected }
+      }
+      for await isSame in group { #expect(isSame) }
+    }
+  }
+
+  @Test func `a copy put together from chunks reads as the file, and zero where no chunk is`() throws {
+    let bytes = try Fixture.bytes("edges")
+    var builder = try ImageBytes.Builder(path: "/a", byteCount: 1 << 32)
+    for start in stride(from: 0, to: bytes.count, by: 1000).reversed() {
+      builder.write(Array(bytes[start..<min(bytes.count, start + 1000)]), at: FileOffset(UInt64(start)))
+    }
+    builder.write([1, 2, 3], at: FileOffset(.max))
+    let image = builder.finish()
+    let copied = image.bytes.extracting(0..<bytes.count).copied()
+    let far = image.bytes.byte(at: 1 << 31)
+    #expect(copied == bytes)
+    #expect(far == 0)
+    #expect(throws: SymbolizeError.self) { _ = try ImageBytes.Builder(path: "/a", byteCount: .max) }
+  }
+
+  @Test(arguments: Fixture.names)
+  func `a damaged image is answered without a trap, wherever it is cut or flipped`(name: String) throws {
+    let bytes = try Fixture.bytes(name)
+    var addresses: [ImageAddress] = []
+    for base: UInt64 in [0, 0x300, 0x40_0500, 0x200_0000] {
+      for offset in stride(from: UInt64(0), to: 0x200, by: 7) { addresses.append(ImageAddress(base + offset)) }
+    }
+    func run(_ bytes: [UInt8]) throws {
+      let copy = try ImageBytes(bytes)
+      let symbolizer = Symbolizer(locator: ImageLocator(access: FakeFiles(), recordedCopy: { _ in copy }))
+      #expect(symbolizer.symbolize(ImageIdentity(path: "/a"), addresses).symbolizations.count == addresses.count)
+    }
+    for step in 0..<500 { try run(Array(bytes[..<(bytes.count * step / 500)])) }
+    var random = SeededGenerator(seed: 3)
+    for round in 0..<2_000 {
+      var damaged = bytes
+      let limit = round % 2 == 0 ? bytes.count : min(bytes.count, 704)
+      damaged[Int.random(in: 0..<limit, using: &random)] ^= 1 << UInt8.random(in: 0..<8, using: &random)
+      try run(damaged)
+    }
+  }
+}
