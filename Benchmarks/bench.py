@@ -154,7 +154,7 @@ def system():
         return result.cpu / samples * 1e6
 
     # Per sample, because no two minutes give the same number; the totals are in the row's name.
-    table.add("recorder CPU a sample, 60 s -a 999 Hz, no ELF copies (%.2f s)" % results["none"].cpu,
+    table.add("recorder CPU a sample, -a 999 Hz, %d s, no ELF copies (%.2f s)" % (options.seconds, results["none"].cpu),
               per(results["none"], none["samples.recorded"]), "perf -g (%.2f s)" % results["perf"].cpu,
               per(results["perf"], perf_samples), "us", 0.7)
     table.add("the same with the default copies (%.2f s)" % results["symbols"].cpu,
@@ -162,7 +162,8 @@ def system():
     table.add("the same, no copies", per(results["none"], none["samples.recorded"]), "perf -z -g (%.2f s)" % results["perfz"].cpu,
               per(results["perfz"], perfz_samples), "us", 1.0)
     bytes_per_sample = os.path.getsize(at("none.seg")) / none["samples.recorded"]
-    table.add("bytes a sample (%d samples, %d stacks)" % (none["samples.recorded"], none["stacks"]), bytes_per_sample,
+    table.add("bytes a sample (%d samples, %.0f %% distinct stacks)" % (
+        none["samples.recorded"], 100 * none["stacks"] / none["samples.recorded"]), bytes_per_sample,
               "perf -g", os.path.getsize(at("system.data")) / perf_samples, "B", 0.05)
     table.add("bytes a sample", bytes_per_sample, "perf -z -g", os.path.getsize(at("systemz.data")) / perfz_samples, "B", 0.4)
     table.add("samples lost, -a 999 Hz", none["samples.lost"] + symbols["samples.lost"], None, None, "", 0, "%d")
@@ -230,51 +231,50 @@ def start():
         perf=timed(PERF + ["-g", "-a", "-o", at("start.data")]),
         default=timed(["perf", "record", "-q", "-e", "cpu-clock", "-g", "-a", "-o", at("start.data")]),
         ours=timed([PYROREC, "record", "--quiet", "-o", at("start.seg")]))
-    for number, name, goal in ((0, "from the start until the command runs", 100), (1, "from the command's end to the prompt", 100), (2, "CPU of an empty recording", None)):
+    for number, name, goal in ((0, "from the start until the command runs", 100), (1, "from the command's end to the prompt", 100)):
         ours, perf, default = (median([result[number] for result in results[key]]) for key in ("ours", "perf", "default"))
         table.add(name, ours, None, None, "ms", goal, "%.1f")
-        table.add(name, ours, "perf -g -N --no-bpf-event", perf, "ms", None, "%.1f")
-        table.add(name, ours, "perf -g -a, its defaults", default, "ms", None, "%.1f")
+        table.add("the same", ours, "perf -N --no-bpf-event", perf, "ms", None, "%.1f")
+        table.add("the same", ours, "perf with its defaults", default, "ms", None, "%.1f")
+    ours, perf = (median([result[2] for result in results[key]]) for key in ("ours", "perf"))
+    table.add("CPU of an empty recording", ours, "perf -N --no-bpf-event", perf, "ms", None, "%.1f")
 
 
 # -- copies ------------------------------------------------------------------------------------------
 
 def copies():
-    """A command that maps the largest binary at hand and ends at once: what recording it takes longer with
-    copies is the copies."""
+    """The Swift compiler for a moment: what recording it takes longer with copies is the copies. Both copy the
+    files that samples hit; the compiler's own is by far the largest and has the build ID that perf asks for."""
     need("perf", "bzip2")
     cache, data = at("buildid"), at("copies.data")
-    command = [swift_tool("clang"), "--version"]
+    command = [swift_tool("swift-frontend"), "-frontend", "-typecheck", "-parse-as-library",
+               os.path.join(HERE, "../fixtures/programs/swift_names.swift")]
 
     def record(images):
         def once():
             trace = at("copies-%s.seg" % images)
             remove(trace)
-            return run([PYROREC, "record", "--quiet", "--images", images, "-o", trace, "--"] + command)
+            return run([PYROREC, "record", "--quiet", "--images", images, "-F", "4999", "-o", trace, "--"] + command)
         return once
 
     def archive():
         shutil.rmtree(cache, ignore_errors=True)
-        run(["perf", "--buildid-dir", cache, "record", "-q", "--no-bpf-event", "-e", "cpu-clock", "-F", "999", "-g", "-o", data, "--"] + command)
+        run(["perf", "--buildid-dir", cache, "record", "-q", "--no-bpf-event", "-e", "cpu-clock", "-F", "4999", "-g", "-o", data, "--"] + command)
         return run(["perf", "archive", data], env={"PERF_BUILDID_DIR": cache}, status=None)
 
     results = interleaved(min(options.rounds, 3), none=record("none"), symbols=record("symbols"), full=record("full"), perf=archive)
     seconds = {name: median([result.wall for result in results[name]]) for name in results}
     work = {name: median([result.cpu for result in results[name]]) for name in results}
-    full = inspect(at("copies-full.seg"))
-    images = at("images")
-    shutil.rmtree(images, ignore_errors=True)
-    run([PYROREC, "extract", at("copies-full.seg"), "-o", images], status=None)
-    mapped = sum(os.path.getsize(os.path.join(where, name)) for where, _, names in os.walk(images) for name in names
-                 if not os.path.islink(os.path.join(where, name)))
-    table.add("copies of %d files whole, %.0f MiB" % (full["images.copied"], mapped / 2**20), seconds["full"] - seconds["none"],
-              "perf archive", seconds["perf"], "s", 0.05)
-    table.add("the same, CPU", work["full"] - work["none"], "perf archive", work["perf"], "s CPU")
-    plain = os.path.getsize(at("copies-none.seg"))
-    table.add("size of whole copies", (os.path.getsize(at("copies-full.seg")) - plain) / 2**20, "perf archive",
+    facts = {name: inspect(at("copies-%s.seg" % name)) for name in ("symbols", "full")}
+    mapped = facts["full"]["images.bytes"]
+    table.add("copies of %d files whole, %.0f MiB" % (facts["full"]["images.copied"], mapped / 2**20),
+              seconds["full"] - seconds["none"], "perf archive", seconds["perf"], "s", 0.05)
+    table.add("the same, CPU", work["full"] - work["none"], "perf archive", work["perf"], "s CPU", None)
+    table.add("the same, size", facts["full"]["images.stored_bytes"] / 2**20, "perf archive",
               os.path.getsize(data + ".tar.bz2") / 2**20, "MiB", None, "%.1f")
-    table.add("size of `symbols` copies", (os.path.getsize(at("copies-symbols.seg")) - plain) / 2**20, "the mapped files",
+    table.add("`symbols` copies, size", facts["symbols"]["images.stored_bytes"] / 2**20, "the mapped files",
               mapped / 2**20, "MiB", 0.1, "%.1f")
+    table.add("`symbols` copies, CPU", work["symbols"] - work["none"], "perf archive", work["perf"], "s CPU", None)
 
 
 # -- convert -----------------------------------------------------------------------------------------

@@ -8,7 +8,8 @@ let commands = ["record", "symbolize", "convert", "upload", "replay", "inspect",
   @Test func `help names every command`() throws {
     let outcome = try Command.pyrorec("--help")
     #expect(outcome.status == 0, "\(outcome)")
-    for command in commands { #expect(outcome.output.contains("  \(command) "), "\(command): \(outcome)") }
+    let absent = commands.filter { !outcome.output.contains("  \($0) ") }
+    #expect(absent.isEmpty, "\(outcome)")
     #expect(outcome.messages.isEmpty, "\(outcome)")
   }
 
@@ -24,7 +25,8 @@ let commands = ["record", "symbolize", "convert", "upload", "replay", "inspect",
 
   @Test(arguments: commands) func `quiet and verbose exist on every command`(command: String) throws {
     let outcome = try Command.pyrorec(command, "--help")
-    #expect(outcome.output.contains("--quiet") && outcome.output.contains("--verbose"), "\(outcome)")
+    let absent = ["--quiet", "--verbose"].filter { !outcome.output.contains($0) }
+    #expect(absent.isEmpty, "\(outcome)")
   }
 
   @Test func `the version is one line on standard output`() throws {
@@ -36,6 +38,7 @@ let commands = ["record", "symbolize", "convert", "upload", "replay", "inspect",
   @Test(arguments: ["bash", "zsh", "fish"]) func `a completion script is made from the same definitions`(shell: String) throws {
     let outcome = try Command.pyrorec("--generate-completion-script", shell)
     #expect(outcome.status == 0, "\(outcome)")
-    for command in commands { #expect(outcome.output.contains(command), "\(command)") }
+    let absent = commands.filter { !outcome.output.contains($0) }
+    #expect(absent.isEmpty)
   }
 }
