@@ -15,6 +15,11 @@ package protocol DebugFileAccess: Sendable {
   func checkDirectory(_ path: String) throws(SystemCallError)
 }
 
+extension DebugFileAccess {
+  /// Any directory will do where there are none.
+  package func checkDirectory(_ path: String) throws(SystemCallError) {}
+}
+
 package struct DebugFileStatus: Hashable, Sendable {
   package var byteCount: UInt64
   /// Nanoseconds since 1970.
