@@ -1,5 +1,6 @@
 import TestSupport
 import Testing
+import TraceFormat
 
 /// Files that are no trace: status 65 and a message that names the file.
 @Suite struct UnreadableTraceTests {
@@ -43,6 +44,17 @@ import Testing
     let outcome = try run(reader, on: "hi.lz4", in: scratch)
     #expect(outcome.status == 65, "\(outcome)")
     #expect(outcome.messages.contains("hi.lz4"), "\(outcome)")
+  }
+
+  @Test(arguments: readers) func `a newer major version is refused with both numbers`(reader: [String]) throws {
+    let scratch = try ScratchDirectory()
+    var header = SampleRecords.header
+    header.version = FormatVersion(major: FormatVersion.current.major + 41, minor: 7)
+    try SegmentWriter(path: "\(scratch.path)/newer.seg", header: header).close()
+    let outcome = try run(reader, on: "newer.seg", in: scratch)
+    #expect(outcome.status == 65, "\(outcome)")
+    let named = ["newer.seg", "\(header.version.major)", "\(FormatVersion.current.major)"].filter { outcome.messages.contains($0) }
+    #expect(named.count == 3, "\(outcome)")
   }
 
   @Test(arguments: readers) func `a directory is no trace`(reader: [String]) throws {
