@@ -1,13 +1,16 @@
 #define _GNU_SOURCE
 #include "include/pyrorec_http.h"
+#include "http_internal.h"
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/auxv.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #ifdef __GLIBC__
@@ -37,6 +40,7 @@ static pthread_mutex_t curl_lock = PTHREAD_MUTEX_INITIALIZER;
 
 struct pyrorec_http_session {
   CURL *easy;
+  char *program; /* instead of easy */
 };
 
 #ifdef __GLIBC__
@@ -53,6 +57,10 @@ static int static_program_can_open(char *error, size_t error_size) {
     return 0;
   }
   if (child == 0) {
+    /* What the linker says when it gives up is not for the user. */
+    int nowhere = open("/dev/null", O_WRONLY);
+    if (nowhere >= 0) dup2(nowhere, 2);
+    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
     void *libc = dlopen("libc.so.6", RTLD_NOW | RTLD_LOCAL);
     if (!libc) _exit(2);
     const char *(*version)(void) = (const char *(*)(void))dlsym(libc, "gnu_get_libc_version");
@@ -62,10 +70,11 @@ static int static_program_can_open(char *error, size_t error_size) {
   while (waitpid(child, &status, 0) < 0) {
   }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return 1;
+  int has_libc = !(WIFEXITED(status) && WEXITSTATUS(status) == 2);
   snprintf(
       error, error_size,
-      "this fully static program can load libcurl only on a host with glibc %s, the one it was linked with",
-      gnu_get_libc_version());
+      "this fully static program can load it only where glibc %s is, the one it was linked with, and this host has %s",
+      gnu_get_libc_version(), has_libc ? "another" : "none");
   return 0;
 }
 #else
@@ -76,9 +85,14 @@ static int static_program_can_open(char *error, size_t error_size) {
 }
 #endif
 
-static int load(const char *const *names, char *error, size_t error_size) {
+static int load(const char *const *names, int *is_static, char *error, size_t error_size) {
+  if (!*names) {
+    snprintf(error, error_size, "no library is wanted");
+    return 0;
+  }
   if (curl.handle) return 1;
-  if (!static_program_can_open(error, error_size)) return 0;
+  *is_static = !static_program_can_open(error, error_size);
+  if (*is_static) return 0;
   void *handle = NULL;
   for (; *names && !handle; names++) handle = dlopen(*names, RTLD_NOW | RTLD_LOCAL);
   if (!handle) {
@@ -115,34 +129,35 @@ static int load(const char *const *names, char *error, size_t error_size) {
   return 1;
 }
 
-struct pyrorec_http_session *pyrorec_http_session_open(const char *const *names, char *error, size_t error_size) {
+struct pyrorec_http_session *pyrorec_http_session_open(
+    const char *const *names, int with_program, int *is_static, char *error, size_t error_size) {
+  *is_static = 0;
   pthread_mutex_lock(&curl_lock);
-  int ready = load(names, error, error_size);
+  int ready = load(names, is_static, error, error_size);
   pthread_mutex_unlock(&curl_lock);
-  if (!ready) return NULL;
+  char *program = !ready && with_program ? pyrorec_find_program("curl") : NULL;
+  if (!ready && !program) return NULL;
   struct pyrorec_http_session *session = calloc(1, sizeof *session);
-  if (session) session->easy = curl.easy_init();
-  if (!session || !session->easy) {
+  if (session && ready) session->easy = curl.easy_init();
+  if (!session || (ready && !session->easy)) {
     snprintf(error, error_size, "no memory");
     free(session);
+    free(program);
     return NULL;
   }
+  session->program = program;
   return session;
 }
 
 void pyrorec_http_session_close(struct pyrorec_http_session *session) {
   if (!session) return;
-  curl.easy_cleanup(session->easy);
+  if (session->easy) curl.easy_cleanup(session->easy);
+  free(session->program);
   free(session);
 }
 
-struct sink {
-  char *bytes;
-  size_t length, capacity, limit;
-};
-
 /* Keeps up to the limit; 0 when there is no memory. */
-static int sink_append(struct sink *sink, const char *bytes, size_t length) {
+int pyrorec_sink_append(struct sink *sink, const char *bytes, size_t length) {
   if (length > sink->limit - sink->length) length = sink->limit - sink->length;
   if (sink->length + length > sink->capacity) {
     size_t capacity = (sink->length + length) * 2;
@@ -158,20 +173,20 @@ static int sink_append(struct sink *sink, const char *bytes, size_t length) {
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
   struct sink *sink = context;
-  if (!sink_append(sink, bytes, size * count)) return 0;
+  if (!pyrorec_sink_append(sink, bytes, size * count)) return 0;
   /* Enough is known; a short count ends the transfer. */
   return sink->length == sink->limit ? 0 : size * count;
 }
 
-static size_t on_header(char *bytes, size_t size, size_t count, void *context) {
+size_t pyrorec_on_header(char *bytes, size_t size, size_t count, void *context) {
   struct sink *sink = context;
   /* A status line starts another block: of the final answer after a "100 Continue", say. */
   if (size * count >= 5 && strncasecmp(bytes, "HTTP/", 5) == 0) sink->length = 0;
-  return sink_append(sink, bytes, size * count) ? size * count : 0;
+  return pyrorec_sink_append(sink, bytes, size * count) ? size * count : 0;
 }
 
-static enum pyrorec_http_result result_of(CURLcode code) {
-  switch (code) {
+enum pyrorec_http_result pyrorec_result_of(int code) {
+  switch ((CURLcode)code) {
     case CURLE_OK: return PYROREC_HTTP_OK;
     case CURLE_UNSUPPORTED_PROTOCOL: /* also what HTTP/0.9, that is no status line, gives */
     case CURLE_WEIRD_SERVER_REPLY: return PYROREC_HTTP_NOT_HTTP;
@@ -199,6 +214,7 @@ static enum pyrorec_http_result result_of(CURLcode code) {
 enum pyrorec_http_result pyrorec_http_perform(
     struct pyrorec_http_session *session, const struct pyrorec_http_request *request,
     struct pyrorec_http_response *response) {
+  if (!session->easy) return pyrorec_http_perform_by_program(session->program, request, response);
   CURL *easy = session->easy;
   struct sink body = {.limit = request->body_limit};
   struct sink headers = {.limit = request->header_limit};
@@ -252,7 +268,7 @@ enum pyrorec_http_result pyrorec_http_perform(
   SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   SET(CURLOPT_WRITEFUNCTION, on_body);
   SET(CURLOPT_WRITEDATA, &body);
-  SET(CURLOPT_HEADERFUNCTION, on_header);
+  SET(CURLOPT_HEADERFUNCTION, pyrorec_on_header);
   SET(CURLOPT_HEADERDATA, &headers);
 #undef SET
   if (code == CURLE_OK) {
@@ -271,7 +287,7 @@ enum pyrorec_http_result pyrorec_http_perform(
     snprintf(response->error, sizeof response->error, "%s", error[0] ? error : curl.easy_strerror(code));
     free(body.bytes);
     free(headers.bytes);
-    return result_of(code);
+    return pyrorec_result_of(code);
   }
   response->status = (int)status;
   response->body = body.bytes;

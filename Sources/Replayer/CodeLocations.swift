@@ -32,7 +32,7 @@ struct CodeLocations: Sendable {
   mutating func append(stackEndingAt leaf: UInt32, of contents: TraceContents, to stack: inout [UInt32]) {
     var node = Int(leaf)
     var isLeaf = true
-    while node != 0 {
+    for _ in 0...Limits.stackDepth where node != 0 {
       let kind = contents.trie.kinds[node]
       let parent = Int(contents.trie.parents[node])
       if kind == StackNode.Space.root.rawValue { return }

@@ -17,6 +17,8 @@ package struct Replay: Sendable {
   private let stackLocations: [UInt32]
   private let stackEnds: [Int]
   private let isMissing: [Bool]
+  /// Frames of all distinct stacks together: deep stacks cost a hostile file little and must not fill the memory.
+  private static let maximumFrames = 1 << 27
 
   /// - Parameter stage: looks symbols up where the trace holds none; `nil` leaves them without names.
   package init(
@@ -31,8 +33,9 @@ package struct Replay: Sendable {
     var isMissing: [Bool] = []
     stackEnds.reserveCapacity(contents.groups.count)
     for group in contents.groups {
-      let kernel = contents.trie.leaf(of: group.kernelStack)
-      let user = contents.trie.leaf(of: group.userStack)
+      let hasRoom = stackLocations.count < Self.maximumFrames
+      let kernel = hasRoom ? contents.trie.leaf(of: group.kernelStack) : nil
+      let user = hasRoom ? contents.trie.leaf(of: group.userStack) : nil
       if let kernel { locations.append(stackEndingAt: kernel, of: contents, to: &stackLocations) }
       if let user { locations.append(stackEndingAt: user, of: contents, to: &stackLocations) }
       isMissing.append(kernel == nil || user == nil)
@@ -65,6 +68,7 @@ package struct Replay: Sendable {
   package func profile() -> Profile {
     let labeler = Labeler(contents)
     var assembly = ProfileAssembly(self, labelsSamples: true)
+    assembly.addMainMapping(of: contents.groups.indices)
     var labelsOf: [UInt32: LabelSet] = [:]
     for group in contents.groups.indices {
       let process = contents.groups[group].process
@@ -88,6 +92,7 @@ package struct Replay: Sendable {
     }
     return groupsOf.keys.sorted().map { labels in
       var assembly = ProfileAssembly(self, labelsSamples: false)
+      assembly.addMainMapping(of: groupsOf[labels] ?? [])
       for group in groupsOf[labels] ?? [] { assembly.add(group, labels: labels) }
       return (labels, assembly.finish())
     }
@@ -145,6 +150,19 @@ package struct Replay: Sendable {
       builder.addSample(
         locations: scratch, values: [value], labels: labelsSamples ? sampleLabels(labels) : [],
         threadName: replay.configuration.groupsByThreadName ? threadName(key.threadName) : .empty)
+    }
+
+    /// Readers take the first mapping for the main binary: that of the program with the most samples.
+    mutating func addMainMapping(of groups: some Sequence<Int>) {
+      var weights: [UInt32: UInt64] = [:]
+      for group in groups { weights[replay.contents.groups[group].process, default: 0] &+= replay.contents.weights[group] }
+      let heaviest = weights.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key
+      guard let heaviest, let program = replay.contents.processes[heaviest]?.executable, !program.isEmpty else { return }
+      for location in replay.locations.locations {
+        guard let image = replay.contents.images[location.image], image.kind == .file, image.path == program else { continue }
+        _ = mapping(for: location, image)
+        return
+      }
     }
 
     consuming func finish() -> Profile { builder.finish() }

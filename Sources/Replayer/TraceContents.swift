@@ -19,6 +19,10 @@ package struct TraceContents: Sendable {
 
   /// Address spaces, images, processes and threads of one trace; each far above what a day brings.
   static let maximumThings = 1 << 24
+  /// Mappings that address spaces take over from others, in all: what a file says in a few bytes may not fill the memory.
+  static let maximumInheritedMappings = 1 << 25
+  /// `PT_LOAD`s of one image: linkers make less than ten.
+  static let maximumSegments = 256
 
   package internal(set) var processes: [UInt32: ProcessRecord] = [:]
   package internal(set) var threadCount = 0
@@ -31,6 +35,7 @@ package struct TraceContents: Sendable {
   package internal(set) var facts: [String: String] = [:]
   package internal(set) var trie = FrameTrie()
   var spaces: [UInt32: AddressSpaceMap] = [:]
+  private var inheritedMappings = 0
 
   /// In the order of their first sample.
   package private(set) var groups: [SampleGroup] = []
@@ -73,6 +78,8 @@ package struct TraceContents: Sendable {
       guard spaces.count < Self.maximumThings else { return reject() }
       var map = AddressSpaceMap(process: space.process.rawValue)
       if let inherited = space.inherits, let known = spaces[inherited.rawValue] {
+        inheritedMappings += known.mappings.count
+        guard inheritedMappings <= Self.maximumInheritedMappings else { return reject() }
         map = known
         map.process = space.process.rawValue
       }
@@ -86,6 +93,7 @@ package struct TraceContents: Sendable {
           fileOffset: mapping.fileOffset.rawValue, image: mapping.image.rawValue))
     case .image(let image):
       guard images.count < Self.maximumThings else { return reject() }
+      guard image.segments.count <= Self.maximumSegments else { return reject() }
       images[image.handle.rawValue] = image
     case .imageChunk, .memory: break
     case .imageEnd(let end): imageEnds[end.image.rawValue] = end

@@ -11,6 +11,13 @@ package protocol DebugFileAccess: Sendable {
   /// `nil` when nothing is there or it is no regular file.
   func status(of path: String) -> DebugFileStatus?
   func open(_ path: String) throws(SystemCallError) -> ImageBytes
+  /// - Throws: why `path` is no directory that can be searched.
+  func checkDirectory(_ path: String) throws(SystemCallError)
+}
+
+extension DebugFileAccess {
+  /// Any directory will do where there are none.
+  package func checkDirectory(_ path: String) throws(SystemCallError) {}
 }
 
 package struct DebugFileStatus: Hashable, Sendable {
@@ -38,5 +45,9 @@ package struct MappedFileAccess: DebugFileAccess {
 
   package func open(_ path: String) throws(SystemCallError) -> ImageBytes {
     ImageBytes(try MappedFile(path: path))
+  }
+
+  package func checkDirectory(_ path: String) throws(SystemCallError) {
+    _ = try OwnedDescriptor(open: path, O_RDONLY | O_DIRECTORY)
   }
 }

@@ -24,6 +24,17 @@ package struct ImageLocator: Sendable {
     self.recordedCopy = recordedCopy
   }
 
+  /// - Throws: when a directory the user named cannot be searched, which would otherwise look like missing files.
+  package func checkDirectories() throws(SymbolizeError) {
+    for path in debugDirectories + (sysroot.map { [$0] } ?? []) {
+      do throws(SystemCallError) {
+        try access.checkDirectory(path)
+      } catch {
+        throw .unusableDirectory(path: path, cause: error)
+      }
+    }
+  }
+
   /// What was found for one image.
   package struct Located: Sendable {
     /// The recorded copy, or the original file when it is still the same.

@@ -21,8 +21,8 @@ public struct DecodedFrame: Sendable {
   init(entry: FrameEntry, content: RawSpan, wanted: KindSet) {
     self.entry = entry
     var cursor = ByteCursor(content)
-    var samples = 0
-    var nodes = 0
+    var samples: UInt64 = 0
+    var nodes: UInt64 = 0
     do throws(MalformedInput) {
       while !cursor.isAtEnd {
         let kind = RecordKind(try cursor.uleb128("record.kind"))
@@ -31,15 +31,14 @@ public struct DecodedFrame: Sendable {
         counts[kind, default: 0] += 1
         guard wanted.contains(kind) else { continue }
         do throws(MalformedInput) {
-          guard let record = try TraceRecord(kind: kind, from: &payload) else { continue }
-          // Columns of one value take no space: without a limit on their sum, a small frame could fill the memory.
-          if case .samples(let batch) = record { samples += batch.samples.count }
-          if case .stacks(let batch) = record { nodes += max(batch.nodes.count, batch.stacks.count) }
-          guard samples <= Limits.samplesPerFrame, nodes <= Limits.nodesPerFrame else {
+          // A column of one value takes next to no space: without a limit on the sum, a small frame could fill the memory.
+          if kind == .samples { samples += min(try SampleBatch.announcedCount(payload), 1 << 32) }
+          if kind == .stacks { nodes += min(try StackBatch.announcedCount(payload), 1 << 32) }
+          guard samples <= UInt64(Limits.samplesPerFrame), nodes <= UInt64(Limits.nodesPerFrame) else {
             report("more samples or stack nodes than a frame may hold")
             return
           }
-          records.append(record)
+          if let record = try TraceRecord(kind: kind, from: &payload) { records.append(record) }
         } catch {
           report("a \(kind.name) record: \(error)")
         }

@@ -37,9 +37,14 @@ public struct FrameEntry: Hashable, Sendable {
 enum Preamble {
   static let payloadByteCount = 36
   static let frameByteCount = 8 + payloadByteCount
+  /// Of the data frame's own header, which LZ4 protects by one byte only.
+  static let dataHeaderByteCount = 15
+  /// What has to be read to check a preamble.
+  static let checkedByteCount = frameByteCount + dataHeaderByteCount
 
-  /// The checksum covers the trace's id as well, so that a trace kept inside another one is not mistaken for it.
-  static func append(_ entry: FrameEntry, traceID: [UInt8], to writer: inout ByteWriter) {
+  /// The checksum covers the first bytes of the data frame and the trace's id as well, so that a flipped bit there is
+  /// noticed and a trace kept inside another one is not mistaken for it.
+  static func append(_ entry: FrameEntry, dataHeader: RawSpan, traceID: [UInt8], to writer: inout ByteWriter) {
     var payload = ByteWriter(capacity: payloadByteCount)
     payload.write(entry.sequence)
     payload.write(entry.byteCount)
@@ -51,10 +56,10 @@ enum Preamble {
     writer.write(FrameMagic.preamble)
     writer.write(UInt32(payloadByteCount))
     writer.append(payload.bytes)
-    writer.write(checksum(payload.bytes.borrowedBytes, traceID))
+    writer.write(checksum(payload.bytes.borrowedBytes, dataHeader, traceID))
   }
 
-  /// The entry that `frame`, a whole preamble frame at `offset`, describes; `nil` when it is anything else.
+  /// The entry that `frame` describes: `checkedByteCount` bytes from `offset` on. `nil` when they are anything else.
   static func read(_ frame: RawSpan, at offset: UInt64, traceID: [UInt8]) -> FrameEntry? {
     var cursor = ByteCursor(frame)
     do throws(MalformedInput) {
@@ -62,7 +67,9 @@ enum Preamble {
         try cursor.read("preamble.size") == UInt32(payloadByteCount)
       else { return nil }
       let fields = try cursor.take(payloadByteCount - 4, "preamble")
-      guard try cursor.read("preamble.crc32") == checksum(fields, traceID) else { return nil }
+      let stated: UInt32 = try cursor.read("preamble.crc32")
+      let dataHeader = try cursor.take(dataHeaderByteCount, "preamble.data_header")
+      guard stated == checksum(fields, dataHeader, traceID) else { return nil }
       var inner = ByteCursor(fields)
       let sequence: UInt32 = try inner.read("preamble.sequence")
       let byteCount: UInt32 = try inner.read("preamble.byte_count")
@@ -79,9 +86,10 @@ enum Preamble {
     }
   }
 
-  private static func checksum(_ fields: RawSpan, _ traceID: [UInt8]) -> UInt32 {
+  private static func checksum(_ fields: RawSpan, _ dataHeader: RawSpan, _ traceID: [UInt8]) -> UInt32 {
     var crc = CRC32()
     crc.update(fields)
+    crc.update(dataHeader)
     crc.update(traceID.borrowedBytes)
     return crc.value
   }
@@ -89,7 +97,7 @@ enum Preamble {
 
 extension FrameEntry {
   var isWithinLimits: Bool {
-    byteCount > 0 && byteCount <= UInt32(Limits.frameByteCount)
+    byteCount >= UInt32(Preamble.dataHeaderByteCount) && byteCount <= UInt32(Limits.frameByteCount)
       && contentByteCount > 0 && contentByteCount <= UInt32(Limits.frameContentByteCount)
       && sampleCount <= UInt32(Limits.samplesPerFrame)
   }

@@ -99,7 +99,9 @@ struct FrameSink: ~Copyable {
     entry.offset = file.end
     entry.sequence = nextSequence
     var preamble = ByteWriter(capacity: Preamble.frameByteCount)
-    Preamble.append(entry, traceID: header.traceID, to: &preamble)
+    Preamble.append(
+      entry, dataHeader: built.bytes.borrowedBytes.extracting(Preamble.frameByteCount..<Preamble.checkedByteCount),
+      traceID: header.traceID, to: &preamble)
     built.bytes.replaceSubrange(0..<Preamble.frameByteCount, with: preamble.bytes)
     do throws(SystemCallError) {
       try file.append(built.bytes.borrowedBytes, usingReserve: usingReserve)

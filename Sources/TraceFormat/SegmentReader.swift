@@ -62,7 +62,7 @@ public final class SegmentReader: Sendable {
     }
     let all = bytes.borrowedBytes
     guard
-      Preamble.read(all.extracting(0..<Preamble.frameByteCount), at: entry.offset, traceID: header.traceID) == entry
+      Preamble.read(all.extracting(0..<Preamble.checkedByteCount), at: entry.offset, traceID: header.traceID) == entry
     else { return DecodedFrame(entry: entry, damage: "its preamble does not match") }
     var decompressor = try LZ4Decompressor()
     let content = decompressor.content(

@@ -34,6 +34,8 @@ struct SegmentScan {
   /// Whether what lies after `end` is the beginning of a frame that was never written whole.
   private(set) var hasTornTail = false
 
+  private var lastIndexOffset: UInt64?
+
   private static let searchedByteCount = 1 << 18
 
   /// Walks `file` of `byteCount` bytes from `start`, the end of its header.
@@ -70,7 +72,7 @@ struct SegmentScan {
     _ file: borrowing OwnedDescriptor, _ path: String, at position: UInt64, _ byteCount: UInt64, _ traceID: [UInt8]
   ) throws(SystemCallError) -> Step {
     let left = byteCount - position
-    let head = try file.read(at: position, count: Int(min(left, UInt64(Preamble.frameByteCount + 4))), path: path)
+    let head = try file.read(at: position, count: Int(min(left, UInt64(Preamble.checkedByteCount))), path: path)
     guard let magic = Self.word(head, 0) else { return .torn("cut short inside a frame's first bytes") }
     guard let size = Self.word(head, 4).map(UInt64.init) else {
       let isKnown = magic == FrameMagic.preamble || magic == FrameMagic.index || magic == FrameMagic.trailer
@@ -79,8 +81,8 @@ struct SegmentScan {
     switch magic {
     case FrameMagic.preamble:
       guard size == UInt64(Preamble.payloadByteCount) else { return .damaged("a preamble of the wrong length") }
-      guard head.count >= Preamble.frameByteCount else { return .torn("cut short inside a preamble") }
-      let bytes = head.borrowedBytes.extracting(0..<Preamble.frameByteCount)
+      guard head.count >= Preamble.checkedByteCount else { return .torn("cut short inside a preamble") }
+      let bytes = head.borrowedBytes.extracting(0..<Preamble.checkedByteCount)
       guard let entry = Preamble.read(bytes, at: position, traceID: traceID) else {
         return .damaged("a preamble whose checksum does not match")
       }
@@ -98,6 +100,7 @@ struct SegmentScan {
       guard let found = Trailer(frame: bytes.borrowedBytes, endingAt: next) else {
         return .damaged("a trailer whose checksum does not match")
       }
+      guard lastIndexOffset == found.indexOffset else { return .damaged("a trailer without its index") }
       trailer = found
       return .whole(next: next)
     case FrameMagic.index:
@@ -107,6 +110,7 @@ struct SegmentScan {
       guard SegmentIndex(payload: payload, endingBefore: position) != nil else {
         return .damaged("an index whose checksum does not match")
       }
+      lastIndexOffset = position
       return .whole(next: position + 8 + size)
     case FrameMagic.reserved:
       // Of a newer minor version. Its size has no checksum we know, so something known has to follow it.
@@ -126,7 +130,7 @@ struct SegmentScan {
   private static func nextAnchor(
     _ file: borrowing OwnedDescriptor, _ path: String, from start: UInt64, _ byteCount: UInt64, _ traceID: [UInt8]
   ) throws(SystemCallError) -> UInt64 {
-    let anchorByteCount = max(Preamble.frameByteCount, Trailer.frameByteCount)
+    let anchorByteCount = max(Preamble.checkedByteCount, Trailer.frameByteCount)
     var position = start
     while position < byteCount {
       let wanted = Int(min(byteCount - position, UInt64(searchedByteCount)))
@@ -145,8 +149,8 @@ struct SegmentScan {
           whole
           ? Array(bytes[offset..<(offset + anchorByteCount)])
           : try file.read(at: here, count: Int(min(byteCount - here, UInt64(anchorByteCount))), path: path)
-        if bytes[offset] == UInt8(truncatingIfNeeded: FrameMagic.preamble), tail.count >= Preamble.frameByteCount,
-          Preamble.read(tail.borrowedBytes.extracting(0..<Preamble.frameByteCount), at: here, traceID: traceID) != nil
+        if bytes[offset] == UInt8(truncatingIfNeeded: FrameMagic.preamble), tail.count >= Preamble.checkedByteCount,
+          Preamble.read(tail.borrowedBytes.extracting(0..<Preamble.checkedByteCount), at: here, traceID: traceID) != nil
         {
           return here
         }

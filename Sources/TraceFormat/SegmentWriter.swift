@@ -11,8 +11,8 @@ import Synchronization
 /// The file is `PATH.part` until `close()`. Records of one thread keep their order; the chunks of images go into
 /// frames of their own, which are written before the `ImageEndRecord` that follows them.
 public final class SegmentWriter: Sendable {
-  /// Records are small and written once a second: the best match is worth looking for.
-  static let recordLevel: Int32 = 9
+  /// What is many in records is range coded already: a longer search for matches finds nothing more.
+  static let recordLevel: Int32 = 1
   /// Copies are large and made while the process lives.
   static let imageLevel: Int32 = 1
   /// Image chunks in one frame, and records in one frame when nobody asks for a flush before.

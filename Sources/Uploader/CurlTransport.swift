@@ -14,7 +14,8 @@ package struct TLSOptions: Hashable, Sendable {
   package init() {}
 }
 
-/// HTTP through the host's libcurl, which is loaded with the first of these.
+/// HTTP through the host's libcurl, which is loaded with the first of these; where that is not possible, through its
+/// curl program.
 ///
 /// One request at a time; connections are kept for the next one. The proxy variables of the environment hold, except
 /// for this very host.
@@ -27,9 +28,11 @@ package final class CurlTransport: HTTPTransport {
   private let session: Mutex<CurlSession>
   private let tls: TLSOptions
 
-  /// - Throws: `UploadError.noLibrary` when there is no libcurl that can be used.
-  package init(tls: TLSOptions = TLSOptions(), libraryNames: [String] = CurlTransport.libraryNames) throws(UploadError) {
-    session = Mutex(try CurlSession(libraryNames: libraryNames))
+  /// - Throws: `UploadError.noLibrary` when there is no libcurl that can be used, and no program (or it is not wanted).
+  package init(
+    tls: TLSOptions = TLSOptions(), libraryNames: [String] = CurlTransport.libraryNames, usesProgram: Bool = true
+  ) throws(UploadError) {
+    session = Mutex(try CurlSession(libraryNames: libraryNames, usesProgram: usesProgram))
     self.tls = tls
   }
 
@@ -42,13 +45,16 @@ package final class CurlTransport: HTTPTransport {
 @safe private struct CurlSession: ~Copyable {
   private let pointer: OpaquePointer
 
-  init(libraryNames: [String]) throws(UploadError) {
+  init(libraryNames: [String], usesProgram: Bool) throws(UploadError) {
     var error = [CChar](repeating: 0, count: 512)
+    var isStatic: Int32 = 0
     let opened = unsafe withCStrings(libraryNames) { names in
       // Safe: the list ends with a null pointer and lives as long as the call.
-      unsafe pyrorec_http_session_open(names, &error, error.count)
+      unsafe pyrorec_http_session_open(names, usesProgram ? 1 : 0, &isStatic, &error, error.count)
     }
-    guard let opened = unsafe opened else { throw .noLibrary(why: Self.text(error)) }
+    guard let opened = unsafe opened else {
+      throw .noLibrary(why: Self.text(error), canBeInstalled: isStatic == 0)
+    }
     unsafe pointer = opened
   }
 

@@ -22,7 +22,7 @@ import Testing
   }
 
   @Test(arguments: [
-    ("edges", "99b1333120a69d4e7203ae95fa59f62793c6b0fc"), ("pie", "4983e83b4c2604a7f4eb5add3d487bb03496ac29"),
+    ("edges", "d8a012ca3aa6486e0d69938d761bc259c3d34c4f"), ("pie", "4983e83b4c2604a7f4eb5add3d487bb03496ac29"),
     ("libversioned.so", "2159571dc66f4ea3de7acc94551c38717c5fe202"), ("libarm.so", "f79e1746f1c5e2d0997c900da7e041ec6d41c398"),
   ])
   func `the build ID is read with and without section headers`(name: String, hex: String) throws {

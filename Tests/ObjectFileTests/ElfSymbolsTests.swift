@@ -56,6 +56,21 @@ import Testing
     }
   }
 
+  @Test func `a 32-bit file reads alike`() throws {
+    let bytes = try Fixture.bytes("lib32.so")
+    let file = try ElfFile(bytes.borrowedBytes)
+    guard let table = file.symbolTable else { throw MissingTable() }
+    #expect(file.header.fileClass == .elf32)
+    let index = try #require(names(table).firstIndex(of: "exported"))
+    #expect(table[index].value == 0x1290)
+    #expect(table[index].byteCount == 0x2b)
+    #expect(table[index].kind == .function)
+    #expect(file.layout.address(of: FileOffset(0x290)) == ImageAddress(0x1290))
+    #expect(file.buildID?.hex == "e5744a11acce1e3059958ed7d4a01e5ad36d9243")
+    let dynamic = try dynamicNames(file)
+    #expect(dynamic == ["", "imported", "exported"])
+  }
+
   @Test func `a stripped file has no symbol table`() throws {
     let bytes = try Fixture.bytes("linked")
     let file = try ElfFile(bytes.borrowedBytes)

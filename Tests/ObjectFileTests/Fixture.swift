@@ -2,7 +2,7 @@ import Base
 
 /// Bytes of the committed binaries, and ways to damage them.
 enum Fixture {
-  static let names = ["edges", "pie", "linked", "linked.debug", "compressed", "libversioned.so", "libarm.so", "liblld.so"]
+  static let names = ["edges", "pie", "linked", "linked.debug", "compressed", "libversioned.so", "libarm.so", "liblld.so", "lib32.so"]
 
   /// The path of a file in `fixtures/binaries`.
   static func path(_ name: String, file: String = #filePath) -> String {

@@ -65,6 +65,7 @@ import Testing
     .init("_Z4funcIPFivEEvT_", "func", "func<int (*)()>", "void func<int (*)()>(int (*)())"),
     // A greater-than within template arguments stands in parentheses.
     .init("_ZN1AIXgtLi2ELi1EEE1fEv", "A::f", "A<((2)>(1))>::f", "A<((2)>(1))>::f()"),
+    .init("_ZN1AIXadL_ZlsiR1BEEE1fEv", "A::f", "A<&(operator<<(int, B&))>::f", "A<&(operator<<(int, B&))>::f()"),
     .init("_ZN3FooIXadL_Z3barvEEE3runEv", "Foo::run", "Foo<&(bar())>::run", "Foo<&(bar())>::run()"),
     .init("_ZN3foo3barEi@plt", "foo::bar@plt", "foo::bar@plt", "foo::bar(int)@plt"),
   ]
@@ -102,6 +103,10 @@ import Testing
     .init(
       "$s4main3FooV1loiySbAC_ACtFZ", "static main.Foo.< infix", "static main.Foo.< infix",
       "static main.Foo.< infix(main.Foo, main.Foo) -> Swift.Bool"),
+    .init(
+      "$sSiIegy_SiIegn_TR", "reabstraction thunk helper", "reabstraction thunk helper",
+      "reabstraction thunk helper from @escaping @callee_guaranteed (@unowned Swift.Int) -> () to @escaping @callee_guaranteed (@in_guaranteed Swift.Int) -> ()"
+    ),
     .init("$s4main3FooVMa", "type metadata accessor for main.Foo"),
   ]
 
@@ -135,7 +140,10 @@ import Testing
   @Test func `hostile manglings neither fill memory nor exhaust the stack`() {
     // C++: each level names the one before it twice.
     var doubled = "_Z1fSt4pairIiiE"
-    for level in 0..<30 { doubled += "St4pairIS\(level == 0 ? "" : String(level - 1, radix: 36).uppercased())_S\(level == 0 ? "" : String(level - 1, radix: 36).uppercased())_E" }
+    for level in 0..<30 {
+      doubled +=
+        "St4pairIS\(level == 0 ? "" : String(level - 1, radix: 36).uppercased())_S\(level == 0 ? "" : String(level - 1, radix: 36).uppercased())_E"
+    }
     #expect(Demangler.demangle(doubled, .full).utf8.count <= 65_536)
     // Swift: the same with dictionaries.
     for levels in [14, 25] {

@@ -14,6 +14,10 @@ struct FakeFiles: DebugFileAccess {
     files[path].map { DebugFileStatus(byteCount: UInt64($0.bytes.count), modified: $0.modified) }
   }
 
+  func checkDirectory(_ path: String) throws(SystemCallError) {
+    guard files.keys.contains(where: { $0.hasPrefix(path + "/") }) else { throw SystemCallError(call: "open", path: path, code: 2) }
+  }
+
   func open(_ path: String) throws(SystemCallError) -> ImageBytes {
     guard let file = files[path], file.isReadable else { throw SystemCallError(call: "open", path: path, code: 13) }
     do throws(SymbolizeError) {

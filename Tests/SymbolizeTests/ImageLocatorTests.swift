@@ -141,6 +141,15 @@ import Testing
     #expect(found.steps.first { $0.path == "/opt/linked.debug" }?.description.contains("Permission denied") == true)
   }
 
+  @Test func `a directory that cannot be searched is named before the search`() throws {
+    try locator(["/dbg/a": file("pie")], directories: ["/dbg"]).checkDirectories()
+    let mistyped = try locator(["/dbg/a": file("pie")], directories: ["/dbg", "/dgb"])
+    let error = #expect(throws: SymbolizeError.self) { try mistyped.checkDirectories() }
+    #expect(error?.description.contains("/dgb") == true)
+    let real = ImageLocator(debugDirectories: [Fixture.path("src")], sysroot: Fixture.path("pie"))
+    #expect(throws: SymbolizeError.self) { try real.checkDirectories() }
+  }
+
   @Test func `files of this machine are mapped and have a size and a time`() throws {
     let access = MappedFileAccess()
     let path = Fixture.path("pie")

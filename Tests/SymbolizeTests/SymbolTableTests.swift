@@ -84,6 +84,12 @@ import Testing
     #expect(name(table, 0x10404) == nil)
   }
 
+  @Test func `a 32-bit image has its names too`() throws {
+    let table = try SymbolTable(image: Fixture.image("lib32.so"), debugFile: nil)
+    #expect(name(table, 0x12ba) == "exported")
+    #expect(name(table, 0x12c0) == "helper")
+  }
+
   @Test func `a cut name is never longer than asked for`() throws {
     let table = try SymbolTable(image: Fixture.image("edges"), debugFile: nil)
     let function = try #require(table.function(at: ImageAddress(0x200_0000)))

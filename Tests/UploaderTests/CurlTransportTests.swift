@@ -10,21 +10,36 @@ private func request(_ url: String, body: [UInt8] = [1, 2, 3], timeout: Int = 50
   return request
 }
 
-private func failure(_ url: String, timeout: Int = 5000) throws -> HTTPFailure? {
+/// The two ways a request is made.
+enum Way: CaseIterable {
+  case library, program
+
+  func transport() throws(UploadError) -> CurlTransport {
+    switch self {
+    case .library: try CurlTransport(usesProgram: false)
+    case .program: try CurlTransport(libraryNames: [])
+    }
+  }
+
+  /// The program is not part of what a host must have.
+  static let here: [Way] = (try? Way.program.transport()) == nil ? [.library] : allCases
+}
+
+private func failure(_ way: Way, _ url: String, timeout: Int = 5000) throws -> HTTPFailure? {
   do {
-    _ = try CurlTransport().perform(request(url, timeout: timeout))
+    _ = try way.transport().perform(request(url, timeout: timeout))
     return nil
   } catch let error as HTTPFailure {
     return error
   }
 }
 
-@Test func `a request arrives as it was made and the answer comes back`() throws {
+@Test(arguments: Way.here) func `a request arrives as it was made and the answer comes back`(way: Way) throws {
   let server = try LoopbackServer(answers: [
     .respond(status: 429, headers: [("Retry-After", "3"), ("X-Empty", "")], text: "{}")
   ])
   let body = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0) }
-  let response = try CurlTransport().perform(request(server.url + "/path", body: body))
+  let response = try way.transport().perform(request(server.url + "/path", body: body))
   #expect(response.status == 429)
   #expect(response.header("retry-after") == "3")
   #expect(response.header("x-empty") == "")
@@ -36,65 +51,63 @@ private func failure(_ url: String, timeout: Int = 5000) throws -> HTTPFailure? 
   #expect(got.body == body)
 }
 
-@Test func `an empty body is sent as one`() throws {
+@Test(arguments: Way.here) func `an empty body is sent as one`(way: Way) throws {
   let server = try LoopbackServer(answers: [.respond(status: 200)])
-  #expect(try CurlTransport().perform(request(server.url, body: [])).status == 200)
+  #expect(try way.transport().perform(request(server.url, body: [])).status == 200)
   #expect(server.requests.first?.headers["content-length"] == "0")
 }
 
-@Test func `one transport serves many requests, some of which fail`() throws {
+@Test(arguments: Way.here) func `one transport serves many requests, some of which fail`(way: Way) throws {
   let server = try LoopbackServer(answers: [.respond(status: 200), .close, .close, .respond(status: 204)])
-  let transport = try CurlTransport()
+  let transport = try way.transport()
   #expect(try transport.perform(request(server.url)).status == 200)
-  // libcurl itself tries once more when a kept connection ends, so this takes two of the answers.
   #expect(throws: HTTPFailure.self) { try transport.perform(request(server.url)) }
+  // libcurl itself tries once more when a kept connection ends, so that took two of the answers already.
+  if way == .program { #expect(throws: HTTPFailure.self) { try transport.perform(request(server.url)) } }
   #expect(try transport.perform(request(server.url)).status == 204)
 }
 
-@Test func `a large answer is cut at the limit`() throws {
+@Test(arguments: Way.here) func `a large answer is cut at the limit`(way: Way) throws {
   let server = try LoopbackServer(answers: [.respond(status: 500, body: [UInt8](repeating: 65, count: 3 << 20))])
-  let response = try CurlTransport().perform(request(server.url))
+  let response = try way.transport().perform(request(server.url))
   #expect(response.status == 500)
   #expect(response.body.count == CurlTransport.maximumBodyBytes)
 }
 
-@Test func `nobody there, a name nobody has`() throws {
-  #expect(try failure("http://127.0.0.1:\(LoopbackServer.unusedPort())")?.kind == .unconnected)
-  #expect(try failure("http://no-such-host.invalid")?.kind == .unresolved)
+@Test(arguments: Way.here) func `nobody there, a name nobody has`(way: Way) throws {
+  #expect(try failure(way, "http://127.0.0.1:\(LoopbackServer.unusedPort())")?.kind == .unconnected)
+  #expect(try failure(way, "http://no-such-host.invalid")?.kind == .unresolved)
 }
 
-@Test func `a server that does not answer in time`() throws {
+@Test(arguments: Way.here) func `a server that does not answer in time`(way: Way) throws {
   let server = try LoopbackServer(answers: [.after(milliseconds: 3000, .respond(status: 200))])
-  #expect(try failure(server.url, timeout: 200)?.kind == .timedOut)
+  #expect(try failure(way, server.url, timeout: 200)?.kind == .timedOut)
 }
 
-@Test func `a server that hangs up, before the request and instead of an answer`() throws {
-  #expect(try failure(LoopbackServer(hangsUp: true) { _, _ in .close }.url)?.kind != nil)
-  #expect(try failure(LoopbackServer(answers: [.close]).url)?.kind == .broken)
+@Test(arguments: Way.here) func `a server that hangs up, before the request and instead of an answer`(way: Way) throws {
+  #expect(try failure(way, LoopbackServer(hangsUp: true) { _, _ in .close }.url)?.kind != nil)
+  #expect(try failure(way, LoopbackServer(answers: [.close]).url)?.kind == .broken)
   let cut = try LoopbackServer(answers: [.raw(Array("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc".utf8))])
-  #expect(try failure(cut.url)?.kind == .broken)
+  #expect(try failure(way, cut.url)?.kind == .broken)
 }
 
-@Test func `garbage is no HTTP, and neither is an unknown scheme a request`() throws {
+@Test(arguments: Way.here) func `garbage is no HTTP, and neither is an unknown scheme a request`(way: Way) throws {
   let server = try LoopbackServer(answers: [.raw((0..<200).map { UInt8(truncatingIfNeeded: $0 &* 37) })])
-  #expect(try failure(server.url)?.kind == .notHTTP)
-  #expect(try failure("ftp://127.0.0.1/")?.kind != nil)
-  #expect(try failure("http://[")?.kind == .badRequest)
+  #expect(try failure(way, server.url)?.kind == .notHTTP)
+  #expect(try failure(way, "ftp://127.0.0.1/")?.kind != nil)
+  #expect(try failure(way, "http://[")?.kind == .badRequest)
 }
 
-@Test func `TLS to a server that speaks none fails as TLS`() throws {
+@Test(arguments: Way.here) func `TLS to a server that speaks none fails as TLS`(way: Way) throws {
   let server = try LoopbackServer(answers: [.respond(status: 200)])
-  #expect(try failure(server.url.replacing("http://", with: "https://"))?.kind == .tls)
+  #expect(try failure(way, server.url.replacing("http://", with: "https://"))?.kind == .tls)
 }
 
 @Test func `a missing library says what to install and what needs none`() {
-  // In a process of its own libcurl would not be loaded yet; here the answer may be that it already is.
-  do {
-    _ = try CurlTransport(libraryNames: ["libnosuchcurl.so.4"])
-  } catch {
-    #expect(error.description.contains("apt install libcurl4"))
-    #expect(error.description.contains("file:///DIR"))
-  }
+  let error = #expect(throws: UploadError.self) { try CurlTransport(libraryNames: [], usesProgram: false) }
+  #expect(error?.description.contains("apt install libcurl4") == true)
+  #expect(error?.description.contains("file:///DIR") == true)
+  #expect(UploadError.noLibrary(why: "static", canBeInstalled: false).description.contains("apt install curl"))
 }
 
 @Test func `over a real connection a server that enforces every rule accepts everything`() throws {

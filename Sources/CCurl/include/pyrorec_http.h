@@ -5,6 +5,9 @@
  *
  * libcurl is opened with dlopen when the first session is made, because it brings some forty libraries and most runs
  * of the program need none of them. Its headers serve at build time for constants only; nothing is linked.
+ *
+ * Where it cannot be loaded, as by a fully static program beside another glibc, the host's curl program does the same,
+ * a process a request.
  */
 #include <stddef.h>
 
@@ -57,8 +60,13 @@ struct pyrorec_http_response {
 /* Connections are kept from one request of a session to the next. Not for two threads at once. */
 struct pyrorec_http_session;
 
-/* NULL when there is no libcurl under any of the names (NULL-terminated list); error says why. */
-struct pyrorec_http_session *pyrorec_http_session_open(const char *const *names, char *error, size_t error_size);
+/*
+ * NULL when there is no libcurl under any of the names (NULL-terminated list) and no program in PATH (or it is not
+ * wanted); error says why. is_static says whether the reason is that this program is fully static, which installing a
+ * library does not change.
+ */
+struct pyrorec_http_session *pyrorec_http_session_open(
+    const char *const *names, int with_program, int *is_static, char *error, size_t error_size);
 void pyrorec_http_session_close(struct pyrorec_http_session *session);
 
 /* Blocks until there is an answer or none will come. Fills response in either case. */

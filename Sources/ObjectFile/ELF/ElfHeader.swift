@@ -80,7 +80,8 @@ package struct ElfHeader: Hashable, Sendable {
     guard byteOrder == 1 else {
       throw MalformedInput(
         field: "e_ident[EI_DATA]", offset: FileOffset(5),
-        problem: byteOrder == 2 ? .inconsistent("says big-endian, and only little-endian files are read") : .unsupported(value: UInt64(byteOrder)))
+        problem: byteOrder == 2
+          ? .inconsistent("says big-endian, and only little-endian files are read") : .unsupported(value: UInt64(byteOrder)))
     }
     let version: UInt8 = try cursor.read("e_ident[EI_VERSION]")
     guard version == 1 else {

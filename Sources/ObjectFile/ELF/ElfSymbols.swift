@@ -52,7 +52,8 @@ package struct ElfSymbolTable: ~Escapable {
   /// - Parameter sectionIndices: the contents of `.symtab_shndx`, or nothing.
   @_lifetime(copy file)
   init(
-    _ file: borrowing ElfFile, entries: (FileOffset, UInt64), strings: (FileOffset, UInt64), sectionIndices: (FileOffset, UInt64) = (FileOffset(0), 0)
+    _ file: borrowing ElfFile, entries: (FileOffset, UInt64), strings: (FileOffset, UInt64),
+    sectionIndices: (FileOffset, UInt64) = (FileOffset(0), 0)
   ) {
     self.entries = file.bytes(at: entries.0, entries.1)
     self.strings = file.bytes(at: strings.0, strings.1)

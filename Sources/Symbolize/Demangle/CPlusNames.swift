@@ -40,7 +40,7 @@ enum CPlusNames {
     while index < span.count {
       let byte = span[index]
       if byte == UInt8(ascii: "("), let last = kept.last, follows(last),
-        let end = NameText.end(ofGroupAt: index, in: span), let after = endOfQualifiers(at: end, in: span)
+        let end = NameText.end(ofGroupAt: index, in: span, hasOperators: true), let after = endOfQualifiers(at: end, in: span)
       {
         index = after
         continue
@@ -109,7 +109,7 @@ enum CPlusNames {
       }
       let byte = span[index]
       if byte == UInt8(ascii: "<") {
-        guard let end = NameText.end(ofGroupAt: index, in: span) else { return nil }
+        guard let end = NameText.end(ofGroupAt: index, in: span, hasOperators: true) else { return nil }
         index = end
         continue
       }
@@ -121,7 +121,7 @@ enum CPlusNames {
 
   /// The index after `operator` and its symbol when one begins at `index`, so that its `<`, `>` and `()` are not taken
   /// for brackets; `index` itself otherwise.
-  private static func operatorEnd(at index: Int, in text: Span<UInt8>, after last: UInt8?) -> Int {
+  static func operatorEnd(at index: Int, in text: Span<UInt8>, after last: UInt8?) -> Int {
     guard text[index] == UInt8(ascii: "o"), NameText.has("operator", at: index, in: text) else { return index }
     if let last, NameText.isIdentifier(last) { return index }
     let symbol = index + 8

@@ -25,12 +25,20 @@ enum NameText {
   ///
   /// `->` closes nothing. Inside parentheses a `<` or `>` may be an operator: the closing parenthesis ends whatever
   /// was opened within, and a `>` closes only a `<` opened since.
-  static func end(ofGroupAt start: Int, in text: Span<UInt8>) -> Int? {
+  /// - Parameter hasOperators: whether `operator<` and its like may occur, whose brackets are none.
+  static func end(ofGroupAt start: Int, in text: Span<UInt8>, hasOperators: Bool = false) -> Int? {
     var open: [UInt8] = []
     var index = start
     while index < text.count {
       let byte = text[index]
       switch byte {
+      case UInt8(ascii: "o"):
+        guard hasOperators, index > 0 else { break }
+        let symbol = CPlusNames.operatorEnd(at: index, in: text, after: text[index - 1])
+        if symbol > index {
+          index = symbol
+          continue
+        }
       case UInt8(ascii: "("), UInt8(ascii: "["), UInt8(ascii: "{"), UInt8(ascii: "<"):
         open.append(byte)
       case UInt8(ascii: ">"):

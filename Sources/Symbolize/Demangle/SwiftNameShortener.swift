@@ -20,6 +20,11 @@ enum SwiftNameShortener {
       while index < text.count {
         let byte = text[index]
         let isWordStart = index == 0 || text[index - 1] == UInt8(ascii: " ")
+        if isWordStart, NameText.has("reabstraction thunk helper ", at: index, in: text) {
+          // From which function type to which: nothing but types follows.
+          kept += "reabstraction thunk helper".utf8
+          break
+        }
         if isWordStart, let after = endOfNoise(at: index, in: text) {
           index = after
           continue
@@ -94,7 +99,6 @@ enum SwiftNameShortener {
         if NameText.has(" suspend resume partial function for ", at: end, in: text) { return end + 37 }
         if NameText.has(" await resume partial function for ", at: end, in: text) { return end + 35 }
       }
-      if NameText.has("reabstraction thunk helper ", at: index, in: text), index == 0 { return nil }
       if !keepingGenerics {
         if NameText.has("merged ", at: index, in: text) { return index + 7 }
         if NameText.has("generic ", at: index, in: text) || NameText.has("function signature specialization ", at: index, in: text),
@@ -117,11 +121,16 @@ enum SwiftNameShortener {
       return end + 4
     }
 
-    /// `(foo in _0123…)` → `foo`; `nil` for other parentheses.
+    /// `(foo in _0123…)` → `foo`, and `.(in _0123…)` of what has no name → nothing; `nil` for other parentheses.
     private func copyName(at index: Int, in text: Span<UInt8>, _ kept: inout [UInt8]) -> Int? {
-      guard index == 0 || text[index - 1] == UInt8(ascii: ".") || text[index - 1] == UInt8(ascii: " ")
-        || text[index - 1] == UInt8(ascii: ":"), let end = NameText.end(ofGroupAt: index, in: text)
+      guard
+        index == 0 || text[index - 1] == UInt8(ascii: ".") || text[index - 1] == UInt8(ascii: " ")
+          || text[index - 1] == UInt8(ascii: ":"), let end = NameText.end(ofGroupAt: index, in: text)
       else { return nil }
+      if NameText.has("(in _", at: index, in: text), kept.last == UInt8(ascii: ".") {
+        kept.removeLast()
+        return end
+      }
       var position = index + 1
       while position < end, !NameText.has(" in _", at: position, in: text) { position += 1 }
       guard position < end, position > index + 1 else { return nil }

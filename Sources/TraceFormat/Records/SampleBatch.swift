@@ -63,37 +63,44 @@ extension SampleBatch: SegmentRecord {
       writer.number(group.cpu)
       writer.number(UInt64(group.count))
     }
-    // Times: what is left when the usual distance is taken away.
     let period = Self.usualDistance(samples)
+    let olderStacks = Self.olderStacks(samples)
     writer.number(first.timeMicroseconds)
     writer.number(period)
-    var times: [UInt64] = []
-    times.reserveCapacity(samples.count)
-    var last = first
-    for sample in samples {
-      let isNewGroup = sample.cpu != last.cpu
-      let expected = times.isEmpty || isNewGroup ? first.timeMicroseconds : last.timeMicroseconds &+ period
-      times.append(ColumnCodec.zigzag(sample.timeMicroseconds &- expected))
-      last = sample
+    writer.number(olderStacks)
+    var columns = SampleColumns(baseTime: first.timeMicroseconds, period: period, olderStacks: olderStacks)
+    var coder = RangeEncoder(capacity: samples.count * 4)
+    var index = 0
+    for group in groups {
+      for place in 0..<group.count {
+        _ = columns.code(samples[index], cpu: group.cpu, isFirst: place == 0, &coder)
+        index += 1
+      }
     }
-    ColumnCodec.encode(times, trying: [.plain], into: &writer)
-    func column(_ modes: [ColumnCodec.Mode], _ value: (Sample) -> UInt64) {
-      ColumnCodec.encode(samples.map(value), trying: modes, into: &writer)
-    }
-    column([.plain, .delta]) { UInt64($0.thread.rawValue) }
-    column([.plain, .delta, .newestFirst]) { UInt64($0.userStack.rawValue) }
-    column([.plain, .delta, .newestFirst]) { UInt64($0.kernelStack.rawValue) }
-    column([.plain]) { UInt64($0.event.rawValue) }
-    column([.plain]) { $0.weight }
-    column([.plain]) { UInt64($0.result) }
+    writer.lengthPrefixed(coder.finish())
   }
 
-  /// The median distance in time of neighbours on one CPU, in microseconds.
+  /// The highest stack below the unbroken row of stacks that ends with the highest of all: those are most likely new.
+  private static func olderStacks(_ samples: [Sample]) -> UInt64 {
+    let highest = samples.reduce(0) { max($0, $1.userStack.rawValue, $1.kernelStack.rawValue) }
+    guard highest > 0 else { return 0 }
+    // The row is at most as long as all columns together.
+    var isThere = [Bool](repeating: false, count: samples.count * 2 + 1)
+    for sample in samples {
+      for handle in [sample.userStack.rawValue, sample.kernelStack.rawValue] where handle > 0 {
+        let back = Int(highest - handle)
+        if back < isThere.count { isThere[back] = true }
+      }
+    }
+    return UInt64(highest) - UInt64(isThere.firstIndex(of: false) ?? isThere.count)
+  }
+
+  /// The median distance in time of some neighbours on one CPU, in microseconds.
   private static func usualDistance(_ samples: [Sample]) -> UInt64 {
     var distances: [UInt64] = []
-    distances.reserveCapacity(samples.count)
-    for (one, next) in zip(samples, samples.dropFirst()) where one.cpu == next.cpu {
-      distances.append(next.timeMicroseconds &- one.timeMicroseconds)
+    for index in stride(from: 1, to: samples.count, by: samples.count / 256 + 1) {
+      let (one, next) = (samples[index - 1], samples[index])
+      if one.cpu == next.cpu { distances.append(next.timeMicroseconds &- one.timeMicroseconds) }
     }
     distances.sort()
     return distances.isEmpty ? 0 : distances[distances.count / 2]
@@ -126,31 +133,30 @@ extension SampleBatch: SegmentRecord {
     }
     let base = try cursor.uleb128("samples.base_time")
     let period = try cursor.uleb128("samples.period")
-    let times = try ColumnCodec.decode(count, "samples.times", from: &cursor)
-    let threads = try ColumnCodec.decode(count, "samples.threads", from: &cursor)
-    let userStacks = try ColumnCodec.decode(count, "samples.user_stacks", from: &cursor)
-    let kernelStacks = try ColumnCodec.decode(count, "samples.kernel_stacks", from: &cursor)
-    let events = try ColumnCodec.decode(count, "samples.events", from: &cursor)
-    let weights = try ColumnCodec.decode(count, "samples.weights", from: &cursor)
-    let results = try ColumnCodec.decode(count, "samples.results", from: &cursor)
+    let olderStacks = try cursor.uleb128("samples.older_stacks")
+    let length = try cursor.uleb128("samples.columns")
+    var coder = RangeDecoder(try cursor.take(length, "samples.columns").copied())
+    var columns = SampleColumns(baseTime: base, period: period, olderStacks: olderStacks)
+    let nothing = Sample(
+      cpu: 0, timeMicroseconds: 0, thread: ThreadHandle(0), userStack: .empty, kernelStack: .empty, event: EventHandle(0),
+      weight: 0, result: 0)
     samples.reserveCapacity(count)
-    var index = 0
     for group in groups {
-      var expected = base
-      for _ in 0..<group.count {
-        let time = expected &+ ColumnCodec.unzigzag(times[index])
-        expected = time &+ period
-        // Handles above 32 bits are damage that a checksum missed: they become handles that name nothing.
-        samples.append(
-          Sample(
-            cpu: group.cpu, timeMicroseconds: time, thread: ThreadHandle(UInt32(clamping: threads[index])),
-            userStack: StackHandle(UInt32(clamping: userStacks[index])),
-            kernelStack: StackHandle(UInt32(clamping: kernelStacks[index])),
-            event: EventHandle(UInt32(clamping: events[index])), weight: weights[index],
-            result: UInt8(clamping: results[index])))
-        index += 1
+      for place in 0..<group.count where !coder.isOverrun {
+        samples.append(columns.code(nothing, cpu: group.cpu, isFirst: place == 0, &coder))
       }
     }
+    guard !coder.isOverrun, coder.isAtEnd else {
+      throw MalformedInput(
+        field: "samples.columns", offset: FileOffset(UInt64(start)),
+        problem: .inconsistent("does not hold \(count) samples"))
+    }
+  }
+
+  /// How many samples the batch at `cursor` says it has: known before any of them is read.
+  static func announcedCount(_ cursor: ByteCursor) throws(MalformedInput) -> UInt64 {
+    var cursor = cursor
+    return try cursor.uleb128("samples.count")
   }
 
   public func halves() -> (Self, Self)? {

@@ -80,71 +80,68 @@ extension StackBatch: SegmentRecord {
     writer.handle(firstNode)
     writer.number(UInt64(stacks.count))
     writer.number(UInt64(nodes.count))
-    // How far back from the node that comes next: what was added last is branched from most.
-    var next = UInt64(firstNode.rawValue)
-    var attaches: [UInt64] = []
-    attaches.reserveCapacity(stacks.count)
-    for stack in stacks {
-      attaches.append(stack.attach.rawValue == 0 ? 0 : next &- UInt64(stack.attach.rawValue))
-      next &+= UInt64(stack.newNodeCount)
+    var coder = RangeEncoder(capacity: nodes.count * 3)
+    _ = code(&coder)
+    writer.lengthPrefixed(coder.finish())
+  }
+
+  /// Passes every field of the batch to `coder`, and gives back the batch that comes out: the same one when it encodes.
+  ///
+  /// `nil` when the stacks want more nodes than there are, or fewer: only a damaged batch does.
+  private func code(_ coder: inout some BinaryCoder) -> Self? {
+    var result = Self(firstStack: firstStack, firstNode: firstNode)
+    result.stacks.reserveCapacity(stacks.count)
+    result.nodes.reserveCapacity(nodes.count)
+    var columns = StackColumns()
+    for stack in stacks where !coder.isOverrun {
+      let next = UInt64(firstNode.rawValue) &+ UInt64(result.nodes.count)
+      let (attach, count) = columns.code(stack, next: next, &coder)
+      guard count <= UInt64(nodes.count - result.nodes.count) else { return nil }
+      // One that lies outside the trie is left for the replay to find missing.
+      result.stacks.append(NewStack(attach: NodeHandle(UInt32(clamping: attach)), newNodeCount: UInt32(count)))
+      var parent = StackColumns.Parent.none
+      if attach >= UInt64(firstNode.rawValue), attach < next {
+        parent = .node(result.nodes[Int(attach &- UInt64(firstNode.rawValue))])
+      } else if attach != 0 {
+        parent = .old(attach)
+      }
+      for _ in 0..<count where !coder.isOverrun {
+        let node = columns.code(nodes[result.nodes.count], below: parent, &coder)
+        result.nodes.append(node)
+        parent = .node(node)
+      }
     }
-    ColumnCodec.encode(attaches, trying: [.plain], into: &writer)
-    ColumnCodec.encode(stacks.map { UInt64($0.newNodeCount) }, trying: [.plain], into: &writer)
-    ColumnCodec.encode(nodes.map { UInt64($0.space.rawValue) }, trying: [.plain], into: &writer)
-    ColumnCodec.encode(nodes.map(\.value), trying: [.plain, .delta], into: &writer)
-    let extras = nodes.filter { $0.space >= .firstInterpreter }.map(\.extra)
-    ColumnCodec.encode(extras, trying: [.plain, .delta], into: &writer)
+    return result.nodes.count == nodes.count ? result : nil
   }
 
   public init(from cursor: inout ByteCursor) throws(MalformedInput) {
     firstStack = try cursor.handle("stacks.first_stack")
     firstNode = try cursor.handle("stacks.first_node")
-    stacks = []
-    nodes = []
     let start = cursor.offset
     let stackCount = try cursor.uleb128("stacks.stack_count")
     let nodeCount = try cursor.uleb128("stacks.node_count")
     guard stackCount <= UInt64(Limits.nodesPerFrame), nodeCount <= UInt64(Limits.nodesPerFrame) else {
       throw ByteCursor.over("stacks.count", start, max(stackCount, nodeCount), Limits.nodesPerFrame)
     }
-    let attaches = try ColumnCodec.decode(Int(stackCount), "stacks.attach", from: &cursor)
-    let counts = try ColumnCodec.decode(Int(stackCount), "stacks.new_node_count", from: &cursor)
-    let spaces = try ColumnCodec.decode(Int(nodeCount), "stacks.space", from: &cursor)
-    let values = try ColumnCodec.decode(Int(nodeCount), "stacks.value", from: &cursor)
-    let interpreted = spaces.count { $0 >= UInt64(StackNode.Space.firstInterpreter.rawValue) }
-    let extras = try ColumnCodec.decode(interpreted, "stacks.extra", from: &cursor)
-    stacks.reserveCapacity(attaches.count)
-    var next = UInt64(firstNode.rawValue)
-    var covered: UInt64 = 0
-    for (attach, count) in zip(attaches, counts) {
-      guard count <= nodeCount - covered else {
-        throw ByteCursor.over("stacks.new_node_count", cursor.offset, count, Int(nodeCount - covered))
-      }
-      // One that lies outside the trie is left for the replay to find missing.
-      stacks.append(
-        NewStack(
-          attach: NodeHandle(attach == 0 ? 0 : UInt32(clamping: next &- attach)), newNodeCount: UInt32(count)))
-      next &+= count
-      covered += count
-    }
-    guard covered == nodeCount else {
+    // As many as there will be, for the decoder to put its own in their place.
+    stacks = [NewStack](repeating: NewStack(attach: NodeHandle(0), newNodeCount: 0), count: Int(stackCount))
+    nodes = [NewNode](repeating: NewNode(space: .root, value: 0), count: Int(nodeCount))
+    let length = try cursor.uleb128("stacks.columns")
+    var coder = RangeDecoder(try cursor.take(length, "stacks.columns").copied())
+    guard let read = code(&coder), !coder.isOverrun, coder.isAtEnd else {
       throw MalformedInput(
-        field: "stacks.new_node_count", offset: FileOffset(UInt64(cursor.offset)),
-        problem: .inconsistent("covers \(covered) of \(nodeCount) nodes"))
+        field: "stacks.columns", offset: FileOffset(UInt64(start)),
+        problem: .inconsistent("does not hold \(stackCount) stacks and \(nodeCount) nodes"))
     }
-    nodes.reserveCapacity(spaces.count)
-    var extra = 0
-    for (space, value) in zip(spaces, values) {
-      guard let space = UInt8(exactly: space).map(StackNode.Space.init) else {
-        throw ByteCursor.over("stacks.space", cursor.offset, space, 255)
-      }
-      if space >= .firstInterpreter {
-        nodes.append(NewNode(space: space, value: value, extra: extras[extra]))
-        extra += 1
-      } else {
-        nodes.append(NewNode(space: space, value: value))
-      }
-    }
+    self = read
+  }
+
+  /// The larger of the counts of stacks and nodes the batch at `cursor` says it has: known before any of them is read.
+  static func announcedCount(_ cursor: ByteCursor) throws(MalformedInput) -> UInt64 {
+    var cursor = cursor
+    _ = try cursor.uleb128("stacks.first_stack")
+    _ = try cursor.uleb128("stacks.first_node")
+    return max(try cursor.uleb128("stacks.stack_count"), try cursor.uleb128("stacks.node_count"))
   }
 
   public func halves() -> (Self, Self)? {

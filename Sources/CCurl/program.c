@@ -1,0 +1,188 @@
+/*
+ * Requests through the host's curl program, where its library cannot be loaded.
+ *
+ * Nothing of a request is on its command line, which everyone can read: options come on its standard input, and all
+ * bodies and headers lie in files that exist in memory only.
+ */
+#define _GNU_SOURCE
+#include "http_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* What an answer may take before the program is stopped. */
+#define ANSWER_LIMIT (64 << 20)
+
+/* The child's descriptors. */
+enum { OPTIONS = 0, ANSWER = 1, ERRORS = 2, BODY = 3, HEADERS = 4, FILES = 5 };
+
+char *pyrorec_find_program(const char *name) {
+  const char *path = getenv("PATH");
+  if (!path || !*path) path = "/usr/local/bin:/usr/bin:/bin";
+  while (*path) {
+    size_t length = strcspn(path, ":");
+    char *full = NULL;
+    /* Only absolute folders: what lies in the current one is anybody's. */
+    if (length > 0 && path[0] == '/' && asprintf(&full, "%.*s/%s", (int)length, path, name) < 0) return NULL;
+    if (full && access(full, X_OK) == 0) return full;
+    free(full);
+    path += length;
+    if (*path == ':') path++;
+  }
+  return NULL;
+}
+
+/* An option as curl's configuration files have it. */
+static void option(FILE *out, const char *name, const char *prefix, const char *value) {
+  fprintf(out, "%s = \"%s", name, prefix);
+  for (; *value; value++) {
+    if (*value == '"' || *value == '\\') fputc('\\', out);
+    fputc(*value, out);
+  }
+  fputs("\"\n", out);
+}
+
+static void write_options(FILE *out, const struct pyrorec_http_request *request) {
+  fputs("silent\nshow-error\ngloboff\nsuppress-connect-headers\ntlsv1.2\nproto = \"=http,https\"\n", out);
+  option(out, "url", "", request->url);
+  option(out, "request", "", request->method);
+  for (size_t i = 0; i < request->header_count; i++) option(out, "header", "", request->headers[i]);
+  fputs("header = \"Expect:\"\n", out);
+  if (request->body) fprintf(out, "data-binary = \"@/dev/fd/%d\"\n", BODY);
+  fprintf(out, "dump-header = \"/dev/fd/%d\"\n", HEADERS);
+  fprintf(out, "connect-timeout = %ld.%03ld\n", request->connect_timeout_milliseconds / 1000,
+          request->connect_timeout_milliseconds % 1000);
+  fprintf(out, "max-time = %ld.%03ld\n", request->total_timeout_milliseconds / 1000,
+          request->total_timeout_milliseconds % 1000);
+  if (request->insecure) fputs("insecure\n", out);
+  if (request->ca_file) option(out, "cacert", "", request->ca_file);
+  if (request->certificate_file) option(out, "cert", "", request->certificate_file);
+  if (request->key_file) option(out, "key", "", request->key_file);
+  if (request->ignore_proxy) fputs("noproxy = \"*\"\n", out);
+}
+
+static int write_all(int file, const char *bytes, size_t length) {
+  while (length > 0) {
+    ssize_t put = write(file, bytes, length);
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) return 0;
+    bytes += put;
+    length -= (size_t)put;
+  }
+  return lseek(file, 0, SEEK_SET) == 0;
+}
+
+/* A file in memory whose number is none of the child's; -1 when there is none to be had. */
+static int memory_file(void) {
+  int file = memfd_create("pyrorec", MFD_CLOEXEC);
+  if (file < 0) return -1;
+  int moved = fcntl(file, F_DUPFD_CLOEXEC, FILES);
+  close(file);
+  return moved;
+}
+
+static int run(const char *program, const int *files) {
+  pid_t child = fork();
+  if (child < 0) return -1;
+  if (child == 0) {
+    /* Only calls that are allowed after a fork beside other threads. */
+    struct rlimit limit = {ANSWER_LIMIT, ANSWER_LIMIT};
+    setrlimit(RLIMIT_FSIZE, &limit);
+    for (int i = 0; i < FILES; i++) {
+      if (dup2(files[i], i) < 0) _exit(127);
+    }
+    /* -q, first: no ~/.curlrc. */
+    char *const arguments[] = {"curl", "-q", "--config", "-", NULL};
+    execv(program, arguments);
+    _exit(127);
+  }
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0) {
+    if (errno != EINTR) return -1;
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void read_sink(int file, struct sink *sink) {
+  char piece[4096];
+  off_t offset = 0;
+  ssize_t got;
+  while (sink->length < sink->limit && (got = pread(file, piece, sizeof piece, offset)) > 0) {
+    if (!pyrorec_sink_append(sink, piece, (size_t)got)) return;
+    offset += got;
+  }
+}
+
+enum pyrorec_http_result pyrorec_http_perform_by_program(
+    const char *program, const struct pyrorec_http_request *request, struct pyrorec_http_response *response) {
+  memset(response, 0, sizeof *response);
+  int files[FILES];
+  int ready = 1;
+  for (int i = 0; i < FILES; i++) {
+    files[i] = memory_file();
+    if (files[i] < 0) ready = 0;
+  }
+  char *options = NULL;
+  size_t options_length = 0;
+  FILE *out = open_memstream(&options, &options_length);
+  if (out) {
+    write_options(out, request);
+    ready = fclose(out) == 0 && ready;
+  }
+  ready = ready && out && write_all(files[OPTIONS], options, options_length) &&
+          write_all(files[BODY], request->body, request->body_length);
+  /* There may be a password in it. */
+  if (options) explicit_bzero(options, options_length);
+  free(options);
+
+  int code = ready ? run(program, files) : -1;
+  enum pyrorec_http_result result = code < 0 ? PYROREC_HTTP_BROKEN : pyrorec_result_of(code);
+  if (result == PYROREC_HTTP_OK) {
+    struct sink body = {.limit = request->body_limit};
+    struct sink lines = {.limit = request->header_limit};
+    struct sink headers = {.limit = request->header_limit};
+    read_sink(files[ANSWER], &body);
+    read_sink(files[HEADERS], &lines);
+    for (size_t start = 0; start < lines.length;) {
+      char *end = memchr(lines.bytes + start, '\n', lines.length - start);
+      size_t length = end ? (size_t)(end - (lines.bytes + start)) + 1 : lines.length - start;
+      if (!pyrorec_on_header(lines.bytes + start, 1, length, &headers)) break;
+      start += length;
+    }
+    free(lines.bytes);
+    int status = 0;
+    char first[64] = "";
+    memcpy(first, headers.bytes ? headers.bytes : "", headers.length < sizeof first - 1 ? headers.length : sizeof first - 1);
+    if (sscanf(first, "%*s %d", &status) != 1) status = 0;
+    response->status = status;
+    response->body = body.bytes;
+    response->body_length = body.length;
+    response->headers = headers.bytes;
+    response->headers_length = headers.length;
+  } else {
+    struct sink errors = {.limit = sizeof response->error - 1};
+    read_sink(files[ERRORS], &errors);
+    /* "curl: (7) Failed to …\n" */
+    const char *text = errors.length ? errors.bytes : "curl cannot be run";
+    size_t length = errors.length ? errors.length : strlen(text);
+    if (length > 7 && memcmp(text, "curl: (", 7) == 0) {
+      const char *after = memchr(text, ')', length);
+      size_t skipped = after ? (size_t)(after - text) + 2 : 0;
+      if (after && skipped < length) text += skipped, length -= skipped;
+    }
+    while (length > 0 && text[length - 1] == '\n') length--;
+    memcpy(response->error, text, length);
+    free(errors.bytes);
+  }
+  for (int i = 0; i < FILES; i++) {
+    if (files[i] >= 0) close(files[i]);
+  }
+  return result;
+}

@@ -1,0 +1,170 @@
+import Base
+
+/// How the stacks and nodes of a `StackBatch` are coded; `docs/trace-format.md`, "Stacks".
+///
+/// What a frame's caller called before is what it calls again: a node's address is foretold from its parent's, then from
+/// all addresses of the batch, then from addresses near by.
+struct StackColumns {
+  private var attach = NumberModel()
+  private var newNodeCount = NumberModel()
+  private var isSameSpace = AdaptiveBit()
+  private var space = ByteModel()
+  private var root = NumberModel()
+  // One of each for every outcome of the last three foretellings.
+  private var isNewest = InlineArray<8, AdaptiveBit>(repeating: AdaptiveBit())
+  private var isOlder = InlineArray<8, AdaptiveBit>(repeating: AdaptiveBit())
+  private var isKnown = InlineArray<8, AdaptiveBit>(repeating: AdaptiveBit())
+  private var isNearSibling = InlineArray<8, AdaptiveBit>(repeating: AdaptiveBit())
+  private var isNearParent = InlineArray<8, AdaptiveBit>(repeating: AdaptiveBit())
+  private var known = NumberModel()
+  private var nearSibling = NumberModel()
+  private var nearParent = NumberModel()
+  private var inRegion = NumberModel()
+  private var regionRank = ByteModel()
+  private var newRegion = NumberModel()
+  private var isSameExtra = AdaptiveBit()
+  private var extra = NumberModel()
+
+  private var table = ValueTable()
+  /// Distinct addresses in the order they came.
+  private var dictionary: [UInt64] = []
+  private var extras: [UInt64: UInt64] = [:]
+  /// The last address in each region used of late.
+  private var regions = RecentRegions()
+  private var currentSpace = StackNode.Space.user
+  private var lastRoot: UInt64 = 0
+  private var lastExtra: UInt64 = 0
+  private var misses = 0
+
+  /// Addresses this close to another callee of the same caller are coded by the difference.
+  private static let siblingReach: UInt64 = 1 << 14
+  private static let parentReach: UInt64 = 1 << 26
+  /// Keys of what is no address: below a root, and below a node that is not in the batch.
+  private static let belowRoot: UInt64 = 1 << 62
+  private static let belowOldNode: UInt64 = 1 << 63
+
+  /// Codes how `stack` hangs on the trie, whose next node is `next`.
+  mutating func code(
+    _ stack: StackBatch.NewStack, next: UInt64, _ coder: inout some BinaryCoder
+  ) -> (attach: UInt64, newNodeCount: UInt64) {
+    let handle = UInt64(stack.attach.rawValue)
+    let distance = attach.code(handle == 0 ? 0 : next &- handle, &coder)
+    return (distance == 0 ? 0 : next &- distance, newNodeCount.code(UInt64(stack.newNodeCount), &coder))
+  }
+
+  /// What a node hangs on: nothing, a node of the batch, or an older one.
+  enum Parent {
+    case none
+    case node(StackBatch.NewNode)
+    case old(UInt64)
+  }
+
+  mutating func code(
+    _ node: StackBatch.NewNode, below parent: Parent, _ coder: inout some BinaryCoder
+  ) -> StackBatch.NewNode {
+    let expected: StackNode.Space
+    if case .none = parent { expected = .root } else { expected = currentSpace }
+    var result = node
+    if !coder.code(node.space != expected, &isSameSpace) {
+      result.space = expected
+    } else {
+      result.space = StackNode.Space(space.code(node.space.rawValue, &coder))
+    }
+    if result.space == .root {
+      result.value = root.codeDifference(node.value, from: lastRoot, &coder)
+      lastRoot = result.value
+      result.extra = 0
+      misses = 0
+      return result
+    }
+    currentSpace = result.space
+    result.value = codeAddress(node.value, below: parent, &coder)
+    result.extra = 0
+    if result.space >= .firstInterpreter {
+      let before = extras[result.value]
+      if coder.code(node.extra != before ?? lastExtra, &isSameExtra) {
+        result.extra = extra.codeDifference(node.extra, from: before ?? lastExtra, &coder)
+      } else {
+        result.extra = before ?? lastExtra
+      }
+      extras[result.value] = result.extra
+      lastExtra = result.extra
+    }
+    return result
+  }
+
+  @inline(__always)
+  private mutating func codeAddress(
+    _ value: UInt64, below parent: Parent, _ coder: inout some BinaryCoder
+  ) -> UInt64 {
+    let key: UInt64
+    var caller: UInt64?
+    switch parent {
+    case .none: key = Self.belowRoot
+    case .old(let handle): key = Self.belowOldNode | handle
+    case .node(let node) where node.space == .root: key = Self.belowRoot
+    case .node(let node):
+      key = node.value
+      caller = node.value
+    }
+    let context = misses & 7
+    let slot = table.slot(of: key)
+    var result: UInt64?
+    let followers = table.followers[slot]
+    if followers > 0, !coder.code(value != table.newest[slot], &isNewest[context]) { result = table.newest[slot] }
+    if result == nil, followers > 1, !coder.code(value != table.older[slot], &isOlder[context]) {
+      result = table.older[slot]
+    }
+    misses = misses &<< 1 | (result == nil ? 1 : 0)
+    let found = result ?? codeUnforetold(value, slot: slot, caller: caller, context: context, &coder)
+    table.follow(slot, found)
+    return found
+  }
+
+  private mutating func codeUnforetold(
+    _ value: UInt64, slot: Int, caller: UInt64?, context: Int, _ coder: inout some BinaryCoder
+  ) -> UInt64 {
+    let wanted = table.slot(of: value)
+    let number = Int(table.numbers[wanted])
+    if !coder.code(number < 0, &isKnown[context]) {
+      let back = known.code(UInt64(truncatingIfNeeded: dictionary.count &- 1 &- number), &coder)
+      // A damaged distance that goes past the beginning means the first.
+      guard let last = dictionary.indices.last, back <= UInt64(last) else { return dictionary.first ?? 0 }
+      return dictionary[last &- Int(back)]
+    }
+    let found = codeNew(value, slot: slot, caller: caller, context: context, &coder)
+    let own = table.slot(of: found)
+    if table.numbers[own] < 0 {
+      table.number(own, dictionary.count)
+      dictionary.append(found)
+    }
+    regions.note(found)
+    return found
+  }
+
+  /// An address that the batch has not had.
+  private mutating func codeNew(
+    _ value: UInt64, slot: Int, caller: UInt64?, context: Int, _ coder: inout some BinaryCoder
+  ) -> UInt64 {
+    if table.followers[slot] > 0 {
+      let sibling = table.newest[slot]
+      if !coder.code(!Self.isWithin(Self.siblingReach, value, sibling), &isNearSibling[context]) {
+        return nearSibling.codeDifference(value, from: sibling, &coder)
+      }
+    }
+    if let caller, !coder.code(!Self.isWithin(Self.parentReach, value, caller), &isNearParent[context]) {
+      return nearParent.codeDifference(value, from: caller, &coder)
+    }
+    let rank = regionRank.code(UInt8(truncatingIfNeeded: regions.rank(of: value)), &coder)
+    if let near = regions.use(Int(rank)) { return inRegion.codeDifference(value, from: near, &coder) }
+    let region = newRegion.codeDifference(value &>> RecentRegions.bits, from: regions.last, &coder)
+    let low = coder.codeRaw(value & (1 &<< RecentRegions.bits &- 1), count: Int(RecentRegions.bits))
+    let found = region &<< RecentRegions.bits | low
+    regions.add(found)
+    return found
+  }
+
+  private static func isWithin(_ reach: UInt64, _ value: UInt64, _ base: UInt64) -> Bool {
+    value &- base &+ reach < 2 &* reach
+  }
+}

@@ -1,0 +1,131 @@
+/// What was seen of each key so far, in flat arrays: the two values that followed it last and its number, if it has one.
+struct ValueTable {
+  private var keys: [UInt64] = []
+  /// The values that came last and before last; equal when only one came.
+  private(set) var newest: [UInt64] = []
+  private(set) var older: [UInt64] = []
+  private(set) var numbers: [Int32] = []
+  private(set) var followers: [UInt8] = []
+  /// Open addressing: a slot plus 1, or 0. A power of two.
+  private var buckets: [Int32]
+
+  init() { buckets = [Int32](repeating: 0, count: 1 << 11) }
+
+  var count: Int { keys.count }
+
+  /// The slot of `key`, made when there is none.
+  @inline(__always) mutating func slot(of key: UInt64) -> Int {
+    var bucket = Self.hash(key) & (buckets.count &- 1)
+    while true {
+      let entry = Int(buckets[bucket])
+      if entry == 0 { break }
+      if keys[entry &- 1] == key { return entry &- 1 }
+      bucket = (bucket &+ 1) & (buckets.count &- 1)
+    }
+    keys.append(key)
+    newest.append(0)
+    older.append(0)
+    numbers.append(-1)
+    followers.append(0)
+    buckets[bucket] = Int32(keys.count)
+    if keys.count &* 2 > buckets.count { grow() }
+    return keys.count &- 1
+  }
+
+  @inline(__always) mutating func number(_ slot: Int, _ number: Int) { numbers[slot] = Int32(truncatingIfNeeded: number) }
+
+  /// Notes that `value` followed the key of `slot`.
+  @inline(__always) mutating func follow(_ slot: Int, _ value: UInt64) {
+    if followers[slot] == 0 {
+      followers[slot] = 1
+      newest[slot] = value
+    } else if newest[slot] != value {
+      followers[slot] = 2
+      older[slot] = newest[slot]
+      newest[slot] = value
+    }
+  }
+
+  @inline(__always) private static func hash(_ key: UInt64) -> Int {
+    let mixed = key &* 0x9e37_79b9_7f4a_7c15
+    return Int(truncatingIfNeeded: (mixed ^ (mixed &>> 29)) &>> 12)
+  }
+
+  private mutating func grow() {
+    buckets = [Int32](repeating: 0, count: buckets.count * 2)
+    for (index, key) in keys.enumerated() {
+      var bucket = Self.hash(key) & (buckets.count &- 1)
+      while buckets[bucket] != 0 { bucket = (bucket &+ 1) & (buckets.count &- 1) }
+      buckets[bucket] = Int32(index + 1)
+    }
+  }
+}
+
+/// A short list of what was used last, the newest first.
+struct RecentList {
+  private var values: [UInt64] = []
+  private let limit: Int
+  init(limit: Int) { self.limit = limit }
+
+  @inline(__always) func rank(of value: UInt64) -> Int? { values.firstIndex(of: value) }
+  @inline(__always) func value(at rank: Int) -> UInt64? { rank < values.count ? values[rank] : nil }
+
+  /// Moves the value at `rank` to the front.
+  @inline(__always) mutating func use(_ rank: Int) {
+    let value = values[rank]
+    var index = rank
+    while index > 0 {
+      values[index] = values[index &- 1]
+      index &-= 1
+    }
+    values[0] = value
+  }
+
+  mutating func add(_ value: UInt64) {
+    if values.count == limit { values.removeLast() }
+    values.insert(value, at: 0)
+  }
+}
+
+/// Regions of the address space, 64 MiB each, with the last address in each; the one used last comes first.
+struct RecentRegions {
+  static let bits: UInt64 = 26
+  /// The rank that stands for none: a byte holds it.
+  static let limit = 255
+  private var addresses: [UInt64] = []
+  /// The number of the region used last.
+  private(set) var last: UInt64 = 0
+
+  /// The place of `address`'s region, or `limit`.
+  @inline(__always) func rank(of address: UInt64) -> Int {
+    let region = address &>> Self.bits
+    for index in addresses.indices where addresses[index] &>> Self.bits == region { return index }
+    return Self.limit
+  }
+
+  /// The last address in the region at `rank`, which comes first from now on; `nil` when there is none.
+  mutating func use(_ rank: Int) -> UInt64? {
+    guard rank < addresses.count else { return nil }
+    let address = addresses[rank]
+    var index = rank
+    while index > 0 {
+      addresses[index] = addresses[index &- 1]
+      index &-= 1
+    }
+    addresses[0] = address
+    last = address &>> Self.bits
+    return address
+  }
+
+  mutating func add(_ address: UInt64) {
+    if addresses.count == Self.limit { addresses.removeLast() }
+    addresses.insert(address, at: 0)
+    last = address &>> Self.bits
+  }
+
+  /// Notes that `address` is the last in its region, if that is one of these.
+  @inline(__always) mutating func note(_ address: UInt64) {
+    let rank = rank(of: address)
+    if rank < addresses.count { addresses[rank] = address }
+  }
+}
