@@ -42,7 +42,7 @@ extension KernelTests {
     let own = stacks.count { known.threads.contains($0.name) && $0.isInUserMode }
     let inChain = stacks.count { known.threads.contains($0.name) && $0.isInUserMode && $0.contains(known.chain) }
     // Three seconds are 1,497 samples; the other half of the machine may be busy, the other life of a program short.
-    #expect(own > 60, "\(recording.outcome)\n\(stacks.summary)")
+    #expect(own > 20, "\(recording.outcome)\n\(stacks.summary)")
     #expect(Double(inChain) >= known.share * Double(own), "\(inChain) of \(own)\n\(stacks.summary)")
   }
 
