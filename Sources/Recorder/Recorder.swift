@@ -293,9 +293,10 @@ package final class Recorder {
 
     private func finish(command: CommandProcess?, start: UInt64, stop: UInt64, end: RecordingReport.End) {
       if let process = command, report.commandStatus == nil {
-        if end != .interrupted { process.terminate() }
+        // Ctrl-C reaches the command as well, which may end in its own way; a signal to the recorder alone does not.
         // A command that does not go is left alone after two seconds; its status stays unknown.
-        for _ in 0..<200 {
+        for round in 0..<200 {
+          if round == (end == .interrupted ? 20 : 0) { process.terminate() }
           if let ending = process.poll() {
             note(ending)
             break
