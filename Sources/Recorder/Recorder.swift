@@ -52,7 +52,7 @@ package final class Recorder {
       kernelVersion: host.kernelVersion, hostName: host.hostName, cpuCount: UInt32(cpus.count),
       recorderVersion: configuration.recorderVersion, abilities: abilities())
     let writer: SegmentWriter
-    do throws(TraceError) { writer = try SegmentWriter(path: configuration.output, header: header) } catch { throw .trace(error) }
+    do throws(TraceError) { writer = try SegmentWriter(path: configuration.output, header: header, compressesImagesWell: configuration.images == .symbols) } catch { throw .trace(error) }
 
     var command: CommandProcess?
     if !configuration.command.isEmpty {
