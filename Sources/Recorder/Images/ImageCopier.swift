@@ -36,6 +36,8 @@ package final class ImageCopier: ImageCopying, @unchecked Sendable {
     self.sink = sink
     self.mode = mode
     self.files = files
+    // Copying is what can wait; a thread takes over the haste of the one that made it.
+    for queue in [queue, kernelQueue] { queue.async { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 5) } }
   }
 
   /// Reads the kernel's symbols and writes where the kernel and its modules lie. Costs some 50 ms, so not at once.
