@@ -226,6 +226,28 @@ struct ReplayTests {
     }
   }
 
+  @Test func `damage in a copy is seen when copies are looked at`() throws {
+    var builder = TraceBuilder()
+    let image = builder.image("/bin/app")
+    builder.add(
+      .imageChunk(ImageChunkRecord(image: image, fileOffset: FileOffset(0), bytes: (0..<4096).map { UInt8($0 * 7 % 251) })))
+    builder.add(.imageEnd(ImageEndRecord(image: image, outcome: .full, copiedByteCount: 4096)))
+    let path = TemporaryDirectory()
+    let file = path.file("trace.seg")
+    try builder.write(to: file)
+    var trace = try LoadedTrace(path: file, workers: 1)
+    try trace.checkCopies(workers: 2)
+    #expect(trace.isComplete)
+    let frame = try #require(trace.reader.frames.first { $0.kinds.contains(.imageChunk) })
+    var damaged = try bytes(of: file)
+    damaged[Int(frame.offset) + 44 + Int(frame.byteCount) / 2] ^= 1
+    try write(damaged, to: file)
+    trace = try LoadedTrace(path: file, workers: 1)
+    try trace.checkCopies(workers: 2)
+    #expect(!trace.isComplete && trace.damage.count == 1)
+    #expect(trace.damage.first?.offset == frame.offset)
+  }
+
   @Test func `every kernel symbol names its addresses`() {
     var builder = TraceBuilder()
     builder.add(
