@@ -13,8 +13,9 @@ package final class Recorder {
   private static let drainInterval: UInt64 = 200_000_000
   /// How old written samples may grow before a frame is made of them. Together with the drain below one second.
   private static let flushInterval: UInt64 = 700_000_000
-  /// Beginnings of programs wake the loop at once, but not more often than this: a busy build starts hundreds a second.
-  private static let wakeupPause: UInt64 = 2_000_000
+  /// Beginnings of programs wake the loop, which first waits this long for what follows them: a program maps a dozen
+  /// files in a few milliseconds, and each waking costs more than what it brings.
+  private static let wakeupPause: UInt64 = 5_000_000
 
   private let configuration: RecorderConfiguration
   private let files = LiveProcessFileSystem()
