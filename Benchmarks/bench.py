@@ -202,18 +202,18 @@ def fast():
     trace, data = at("fast.seg"), at("fast.data")
 
     def perf():
-        load = Running([SPIN, "6", "2"])
+        load = Running([SPIN, "9", "2"])
         time.sleep(0.2)
         run(PERF + ["-g", "-F", "9999", "-p", str(load.pid), "-o", data, "--", "sleep", "5"])
-        load.wait()
+        end([load])
         return perf_stats(data)
 
     def ours():
         remove(trace)
-        load = Running([SPIN, "6", "2"])
+        load = Running([SPIN, "9", "2"])
         time.sleep(0.2)
         run([PYROREC, "record", "--quiet", "--images", "none", "-F", "9999", "-p", str(load.pid), "-d", "5s", "-o", trace])
-        load.wait()
+        end([load])
         facts = inspect(trace)
         return facts["samples.recorded"], facts["samples.lost"]
 
