@@ -13,8 +13,9 @@ package final class Recorder {
   private static let drainInterval: UInt64 = 200_000_000
   /// How old written samples may grow before a frame is made of them. Together with the drain below one second.
   private static let flushInterval: UInt64 = 700_000_000
-  /// Beginnings of programs wake the loop at once, but not more often than this: a busy build starts hundreds a second.
-  private static let wakeupPause: UInt64 = 2_000_000
+  /// Beginnings of programs wake the loop, which first waits this long for what follows them: a program maps a dozen
+  /// files in a few milliseconds, and each waking costs more than what it brings.
+  private static let wakeupPause: UInt64 = 5_000_000
 
   private let configuration: RecorderConfiguration
   private let files = LiveProcessFileSystem()
@@ -52,7 +53,7 @@ package final class Recorder {
       kernelVersion: host.kernelVersion, hostName: host.hostName, cpuCount: UInt32(cpus.count),
       recorderVersion: configuration.recorderVersion, abilities: abilities())
     let writer: SegmentWriter
-    do throws(TraceError) { writer = try SegmentWriter(path: configuration.output, header: header) } catch { throw .trace(error) }
+    do throws(TraceError) { writer = try SegmentWriter(path: configuration.output, header: header, compressesImagesWell: configuration.images == .symbols) } catch { throw .trace(error) }
 
     var command: CommandProcess?
     if !configuration.command.isEmpty {
@@ -293,9 +294,10 @@ package final class Recorder {
 
     private func finish(command: CommandProcess?, start: UInt64, stop: UInt64, end: RecordingReport.End) {
       if let process = command, report.commandStatus == nil {
-        if end != .interrupted { process.terminate() }
+        // Ctrl-C reaches the command as well, which may end in its own way; a signal to the recorder alone does not.
         // A command that does not go is left alone after two seconds; its status stays unknown.
-        for _ in 0..<200 {
+        for round in 0..<200 {
+          if round == (end == .interrupted ? 20 : 0) { process.terminate() }
           if let ending = process.poll() {
             note(ending)
             break

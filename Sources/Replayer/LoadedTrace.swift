@@ -5,8 +5,8 @@ package import TraceFormat
 package struct LoadedTrace: Sendable {
   package let reader: SegmentReader
   package let contents: TraceContents
-  /// In file order.
-  package let damage: [DamagedRegion]
+  /// In file order; what lies in copies of images only after `checkCopies`.
+  package private(set) var damage: [DamagedRegion]
   /// Records of kinds this version does not know.
   package let unknownRecords: UInt64
 
@@ -53,4 +53,13 @@ package struct LoadedTrace: Sendable {
 
   /// Whether the recorder finished the file and all of it reads.
   package var isComplete: Bool { reader.isClosed && damage.isEmpty && contents.inconsistentRecords == 0 }
+
+  /// Reads the frames that hold copies of images too, which loading leaves alone, and notes their damage.
+  package mutating func checkCopies(workers: Int) throws(ReplayError) {
+    do throws(TraceError) {
+      damage += try reader.forEachFrame(kinds: KindSet(.imageChunk), workers: workers) { _ in }
+    } catch {
+      throw .trace(error)
+    }
+  }
 }

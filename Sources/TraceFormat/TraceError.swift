@@ -44,7 +44,7 @@ extension TraceError: CustomStringConvertible {
       """
     case .inUse(let path): "\(path) is being written by another pyrorec: wait until it has ended."
     case .notWritten(let path, let cause, let samples):
-      "\(path): \(cause.reason). \(samples) samples were not written; what was written before is whole."
+      "\(path): \(cause.reason). \(samples) samples were not written; what was written before is whole"
     case .recordTooLarge(let kind, let byteCount):
       "a \(kind.name) record of \(byteCount) bytes does not fit into a frame"
     case .compression(let why): "LZ4: \(why)"

@@ -27,7 +27,9 @@ struct InspectCommand: ParsableCommand {
 
   func run() throws {
     let console = messages.console
-    let trace = try console.load(file, workers: workers.count)
+    var trace = try console.load(file, workers: workers.count)
+    // What it says of the trace it says of all of it.
+    try trace.checkCopies(workers: workers.count)
     var configuration = ReplayConfiguration()
     configuration.workers = workers.count
     // Names come from the trace alone here: looking is not symbolizing.

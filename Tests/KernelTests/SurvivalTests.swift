@@ -31,8 +31,11 @@ extension KernelTests {
     #expect(verified.status == 0, "\(verified)\nlz4: \(lz4)")
     #expect(try Recording.fact("complete", of: part) == 0)
     let recorded = try #require(try Recording.fact("samples.recorded", of: part))
-    // A second is lost at most, half a second went by before the start, and half of the core may be others'.
-    let least = Double(milliseconds - 1500) / 1000 * 499 * 0.5
+    // A second is lost at most, and on a busy machine as long may go by before the start. What counts is how far the
+    // samples reach; how many there are depends on what else wants the core.
+    let reach = try #require(try Recording.fact("duration_seconds", of: part))
+    #expect(reach >= Double(milliseconds - 2000) / 1000, "the samples reach \(reach) s")
+    let least = Double(milliseconds - 2000) / 1000 * 499 * 0.25
     #expect(recorded >= least, "\(recorded) samples, at least \(least) expected")
     let stacks = try Recording.stacks(of: part)
     #expect(stacks.total == Int(recorded))

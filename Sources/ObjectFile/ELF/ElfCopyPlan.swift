@@ -321,7 +321,7 @@ package struct ElfCopyPlan: Hashable, Sendable {
     }
 
     private static let exactNames = [
-      ".shstrtab", ".symtab", ".strtab", ".symtab_shndx", ".dynsym", ".dynstr", ".gnu.hash", ".hash",
+      ".shstrtab", ".symtab", ".strtab", ".symtab_shndx", ".dynsym", ".dynstr",
       ".gnu_debuglink", ".gnu_debugaltlink", ".gnu_debugdata", ".eh_frame", ".eh_frame_hdr", ".debug_frame",
       ".rela.plt", ".dynamic", ".interp", ".go.buildinfo", ".PyRuntime", ".iplt",
     ]

@@ -26,8 +26,8 @@ struct StackColumns {
   private var extra = NumberModel()
 
   private var table = ValueTable()
-  /// Distinct addresses in the order they came.
-  private var dictionary: [UInt64] = []
+  /// The slots of distinct addresses in the order they came.
+  private var dictionary: [Int32] = []
   private var extras: [UInt64: UInt64] = [:]
   /// The last address in each region used of late.
   private var regions = RecentRegions()
@@ -35,6 +35,9 @@ struct StackColumns {
   private var lastRoot: UInt64 = 0
   private var lastExtra: UInt64 = 0
   private var misses = 0
+  /// Of the value coded last; after a root, of what stands for it.
+  private var lastSlot = 0
+  private var isBelowRoot = true
 
   /// Addresses this close to another callee of the same caller are coded by the difference.
   private static let siblingReach: UInt64 = 1 << 14
@@ -52,10 +55,13 @@ struct StackColumns {
     return (distance == 0 ? 0 : next &- distance, newNodeCount.code(UInt64(stack.newNodeCount), &coder))
   }
 
-  /// What a node hangs on: nothing, a node of the batch, or an older one.
+  /// What a node hangs on.
   enum Parent {
     case none
+    /// The node coded last.
+    case last
     case node(StackBatch.NewNode)
+    /// One that is not in the batch.
     case old(UInt64)
   }
 
@@ -75,6 +81,8 @@ struct StackColumns {
       lastRoot = result.value
       result.extra = 0
       misses = 0
+      lastSlot = table.slot(of: Self.belowRoot)
+      isBelowRoot = true
       return result
     }
     currentSpace = result.space
@@ -97,49 +105,70 @@ struct StackColumns {
   private mutating func codeAddress(
     _ value: UInt64, below parent: Parent, _ coder: inout some BinaryCoder
   ) -> UInt64 {
-    let key: UInt64
-    var caller: UInt64?
+    let slot: Int
+    let hasCaller: Bool
     switch parent {
-    case .none: key = Self.belowRoot
-    case .old(let handle): key = Self.belowOldNode | handle
-    case .node(let node) where node.space == .root: key = Self.belowRoot
-    case .node(let node):
-      key = node.value
-      caller = node.value
+    case .last:
+      slot = lastSlot
+      hasCaller = !isBelowRoot
+    case .node(let node) where node.space != .root:
+      slot = table.slot(of: node.value)
+      hasCaller = true
+    case .none, .node:
+      slot = table.slot(of: Self.belowRoot)
+      hasCaller = false
+    case .old(let handle):
+      slot = table.slot(of: Self.belowOldNode | handle)
+      hasCaller = false
     }
     let context = misses & 7
-    let slot = table.slot(of: key)
-    var result: UInt64?
+    isBelowRoot = false
     let followers = table.followers[slot]
-    if followers > 0, !coder.code(value != table.newest[slot], &isNewest[context]) { result = table.newest[slot] }
-    if result == nil, followers > 1, !coder.code(value != table.older[slot], &isOlder[context]) {
-      result = table.older[slot]
+    if followers > 0 {
+      let newest = Int(table.newest[slot])
+      if !coder.code(value != table.keys[newest], &isNewest[context]) {
+        misses = misses &<< 1
+        lastSlot = newest
+        return table.keys[newest]
+      }
     }
-    misses = misses &<< 1 | (result == nil ? 1 : 0)
-    let found = result ?? codeUnforetold(value, slot: slot, caller: caller, context: context, &coder)
-    table.follow(slot, found)
-    return found
+    if followers > 1 {
+      let older = Int(table.older[slot])
+      if !coder.code(value != table.keys[older], &isOlder[context]) {
+        misses = misses &<< 1
+        lastSlot = older
+        table.follow(slot, older)
+        return table.keys[older]
+      }
+    }
+    misses = misses &<< 1 | 1
+    lastSlot = codeUnforetold(value, slot: slot, hasCaller: hasCaller, context: context, &coder)
+    table.follow(slot, lastSlot)
+    return table.keys[lastSlot]
   }
 
+  /// - Returns: the slot of the value.
   private mutating func codeUnforetold(
-    _ value: UInt64, slot: Int, caller: UInt64?, context: Int, _ coder: inout some BinaryCoder
-  ) -> UInt64 {
+    _ value: UInt64, slot: Int, hasCaller: Bool, context: Int, _ coder: inout some BinaryCoder
+  ) -> Int {
+    // A decoder does not know the value yet; what it looks up here in vain changes nothing.
     let wanted = table.slot(of: value)
     let number = Int(table.numbers[wanted])
     if !coder.code(number < 0, &isKnown[context]) {
       let back = known.code(UInt64(truncatingIfNeeded: dictionary.count &- 1 &- number), &coder)
       // A damaged distance that goes past the beginning means the first.
-      guard let last = dictionary.indices.last, back <= UInt64(last) else { return dictionary.first ?? 0 }
-      return dictionary[last &- Int(back)]
+      guard let last = dictionary.indices.last else { return wanted }
+      return Int(dictionary[back <= UInt64(last) ? last &- Int(back) : 0])
     }
+    let caller = hasCaller ? table.keys[slot] : nil
     let found = codeNew(value, slot: slot, caller: caller, context: context, &coder)
-    let own = table.slot(of: found)
+    let own = found == value ? wanted : table.slot(of: found)
     if table.numbers[own] < 0 {
       table.number(own, dictionary.count)
-      dictionary.append(found)
+      dictionary.append(Int32(truncatingIfNeeded: own))
     }
     regions.note(found)
-    return found
+    return own
   }
 
   /// An address that the batch has not had.
@@ -147,7 +176,7 @@ struct StackColumns {
     _ value: UInt64, slot: Int, caller: UInt64?, context: Int, _ coder: inout some BinaryCoder
   ) -> UInt64 {
     if table.followers[slot] > 0 {
-      let sibling = table.newest[slot]
+      let sibling = table.keys[Int(table.newest[slot])]
       if !coder.code(!Self.isWithin(Self.siblingReach, value, sibling), &isNearSibling[context]) {
         return nearSibling.codeDifference(value, from: sibling, &coder)
       }

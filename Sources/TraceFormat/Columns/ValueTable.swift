@@ -1,17 +1,17 @@
-/// What was seen of each key so far, in flat arrays: the two values that followed it last and its number, if it has one.
+/// What was seen of each key so far, in flat arrays: the two keys that followed it last, and its number if it has one.
+///
+/// A key's slot never changes, so whoever has it need not look the key up again.
 struct ValueTable {
-  private var keys: [UInt64] = []
-  /// The values that came last and before last; equal when only one came.
-  private(set) var newest: [UInt64] = []
-  private(set) var older: [UInt64] = []
+  private(set) var keys: [UInt64] = []
+  /// The slots of what followed last and before last; `older` holds nothing of use when only one followed.
+  private(set) var newest: [Int32] = []
+  private(set) var older: [Int32] = []
   private(set) var numbers: [Int32] = []
   private(set) var followers: [UInt8] = []
   /// Open addressing: a slot plus 1, or 0. A power of two.
   private var buckets: [Int32]
 
   init() { buckets = [Int32](repeating: 0, count: 1 << 11) }
-
-  var count: Int { keys.count }
 
   /// The slot of `key`, made when there is none.
   @inline(__always) mutating func slot(of key: UInt64) -> Int {
@@ -22,6 +22,10 @@ struct ValueTable {
       if keys[entry &- 1] == key { return entry &- 1 }
       bucket = (bucket &+ 1) & (buckets.count &- 1)
     }
+    return add(key, bucket)
+  }
+
+  private mutating func add(_ key: UInt64, _ bucket: Int) -> Int {
     keys.append(key)
     newest.append(0)
     older.append(0)
@@ -34,15 +38,16 @@ struct ValueTable {
 
   @inline(__always) mutating func number(_ slot: Int, _ number: Int) { numbers[slot] = Int32(truncatingIfNeeded: number) }
 
-  /// Notes that `value` followed the key of `slot`.
-  @inline(__always) mutating func follow(_ slot: Int, _ value: UInt64) {
+  /// Notes that the key of slot `next` followed the key of `slot`.
+  @inline(__always) mutating func follow(_ slot: Int, _ next: Int) {
+    let next = Int32(truncatingIfNeeded: next)
     if followers[slot] == 0 {
       followers[slot] = 1
-      newest[slot] = value
-    } else if newest[slot] != value {
+      newest[slot] = next
+    } else if newest[slot] != next {
       followers[slot] = 2
       older[slot] = newest[slot]
-      newest[slot] = value
+      newest[slot] = next
     }
   }
 

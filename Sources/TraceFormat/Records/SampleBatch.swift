@@ -40,9 +40,21 @@ extension SampleBatch: SegmentRecord {
   /// The samples by CPU and time; those equal in both keep their order.
   private var ordered: [Sample] {
     func precedes(_ a: Sample, _ b: Sample) -> Bool { (a.cpu, a.timeMicroseconds) < (b.cpu, b.timeMicroseconds) }
-    let isOrdered = !zip(samples, samples.dropFirst()).contains { precedes($1, $0) }
+    func isOrdered(_ samples: [Sample]) -> Bool { !zip(samples, samples.dropFirst()).contains { precedes($1, $0) } }
+    if isOrdered(samples) { return samples }
+    // Each CPU's samples mostly come in order of time, so that gathering them by CPU is all there is to do.
+    let highest = samples.reduce(0) { max($0, $1.cpu) }
+    guard highest < 4096 else { return samples.sorted(by: precedes) }
+    var places = [Int](repeating: 0, count: Int(highest) + 2)
+    for sample in samples { places[Int(sample.cpu) + 1] += 1 }
+    for cpu in 1..<places.count { places[cpu] += places[cpu - 1] }
+    var gathered = samples
+    for sample in samples {
+      gathered[places[Int(sample.cpu)]] = sample
+      places[Int(sample.cpu)] += 1
+    }
     // The standard library's sort is stable.
-    return isOrdered ? samples : samples.sorted(by: precedes)
+    return isOrdered(gathered) ? gathered : gathered.sorted(by: precedes)
   }
 
   public func encode(into writer: inout ByteWriter) {

@@ -108,7 +108,7 @@ extension StackBatch: SegmentRecord {
       for _ in 0..<count where !coder.isOverrun {
         let node = columns.code(nodes[result.nodes.count], below: parent, &coder)
         result.nodes.append(node)
-        parent = .node(node)
+        parent = .last
       }
     }
     return result.nodes.count == nodes.count ? result : nil
