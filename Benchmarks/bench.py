@@ -310,6 +310,8 @@ def convert():
         wall = median([result.wall for result in results[form]])
         table.add("convert to %s (%d samples; perf %d)" % (form, samples, perf_samples), wall / samples * perf_samples,
                   "perf script", perf_wall, "s", 0.125)
+        table.add("CPU of it", median([result.cpu for result in results[form]]) / samples * perf_samples, "perf script",
+                  median([result.cpu for result in results["perf"]]), "s CPU")
         table.add("memory of it", median([result.rss for result in results[form]]), "perf script", perf_rss, "MiB", 1.0, "%.1f")
 
 
