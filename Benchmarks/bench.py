@@ -202,18 +202,18 @@ def fast():
     trace, data = at("fast.seg"), at("fast.data")
 
     def perf():
-        load = Running([SPIN, "6", "2"])
+        load = Running([SPIN, "9", "2"])
         time.sleep(0.2)
         run(PERF + ["-g", "-F", "9999", "-p", str(load.pid), "-o", data, "--", "sleep", "5"])
-        load.wait()
+        end([load])
         return perf_stats(data)
 
     def ours():
         remove(trace)
-        load = Running([SPIN, "6", "2"])
+        load = Running([SPIN, "9", "2"])
         time.sleep(0.2)
         run([PYROREC, "record", "--quiet", "--images", "none", "-F", "9999", "-p", str(load.pid), "-d", "5s", "-o", trace])
-        load.wait()
+        end([load])
         facts = inspect(trace)
         return facts["samples.recorded"], facts["samples.lost"]
 
@@ -310,6 +310,8 @@ def convert():
         wall = median([result.wall for result in results[form]])
         table.add("convert to %s (%d samples; perf %d)" % (form, samples, perf_samples), wall / samples * perf_samples,
                   "perf script", perf_wall, "s", 0.125)
+        table.add("CPU of it", median([result.cpu for result in results[form]]) / samples * perf_samples, "perf script",
+                  median([result.cpu for result in results["perf"]]), "s CPU")
         table.add("memory of it", median([result.rss for result in results[form]]), "perf script", perf_rss, "MiB", 1.0, "%.1f")
 
 

@@ -2,7 +2,7 @@ import TestSupport
 import Testing
 
 /// Every command there is; what each takes is its own file's to test.
-let commands = ["record", "symbolize", "convert", "upload", "replay", "inspect", "verify", "extract"]
+let commands = ["record", "symbolize", "label", "convert", "upload", "replay", "inspect", "verify", "extract"]
 
 @Suite struct HelpTests {
   @Test func `help names every command`() throws {

@@ -6,7 +6,7 @@ import TraceFormat
 @Suite struct UnreadableTraceTests {
   /// Commands that read a trace, with what else they need.
   static let readers: [[String]] = [
-    ["symbolize"], ["convert", "-o", "out"], ["inspect"], ["verify"], ["extract", "-o", "out"],
+    ["symbolize"], ["label", "--label", "env=test"], ["convert", "-o", "out"], ["inspect"], ["verify"], ["extract", "-o", "out"],
     ["upload", "--url", "http://127.0.0.1:9"],
   ]
 
