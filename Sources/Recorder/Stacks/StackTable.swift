@@ -24,6 +24,15 @@ struct StackTable: ~Copyable {
   /// Open addressing on a stack's hash: index of a stack plus one, 0 for free.
   private var stackSlots: [UInt32]
 
+  /// The path of the stack inserted last in each of a few address spaces, outermost frame first: the next one mostly
+  /// shares its outer half, which then need not be looked up frame by frame.
+  private static let recentSlots = 8
+  private static let recentDepth = 256
+  private var recentValues = [UInt64](repeating: 0, count: recentSlots * recentDepth)
+  private var recentNodes = [UInt32](repeating: 0, count: recentSlots * recentDepth)
+  private var recentCounts = [Int](repeating: 0, count: recentSlots)
+  private var recentSpaces = [UInt32](repeating: .max, count: recentSlots)
+
   /// The handle of the node with index 0; 0 itself is no node.
   private var nodeBase: UInt32 = 1
   private var stackBase: UInt32 = 1
@@ -117,7 +126,21 @@ struct StackTable: ~Copyable {
     var parent: UInt32 = 0
     var index = count  // the root first, then the outermost frame
     var value = UInt64(space.rawValue)
-    while let child = find(parent: parent, value: value) {
+    let slot = Int(space.rawValue) & (Self.recentSlots - 1)
+    let base = slot * Self.recentDepth
+    if recentSpaces[slot] == space.rawValue {
+      // The root is the same; frames as long as they are.
+      let known = recentCounts[slot]
+      var depth = 0
+      while depth < known, index >= 0, recentValues[base + depth] == value {
+        parent = recentNodes[base + depth]
+        depth += 1
+        index -= 1
+        if index >= 0 { value = Self.word(words, index) }
+      }
+    }
+    while index >= 0, let child = find(parent: parent, value: value) {
+      remember(value, child, depth: count - index, slot)
       parent = child
       index -= 1
       if index < 0 { break }
@@ -132,10 +155,19 @@ struct StackTable: ~Copyable {
       batch.nodes.append(StackBatch.NewNode(space: isRoot ? .root : kind, value: value))
       if !isRoot { newFrames.append((space.rawValue, value)) }
       parent = add(parent: parent, value: value)
+      remember(value, parent, depth: count - index, slot)
       index -= 1
       if index >= 0 { value = Self.word(words, index) }
     }
+    recentSpaces[slot] = space.rawValue
+    recentCounts[slot] = min(count + 1, Self.recentDepth)
     return parent
+  }
+
+  private mutating func remember(_ value: UInt64, _ node: UInt32, depth: Int, _ slot: Int) {
+    guard depth < Self.recentDepth else { return }
+    recentValues[slot * Self.recentDepth + depth] = value
+    recentNodes[slot * Self.recentDepth + depth] = node
   }
 
   private static func slot(parent: UInt32, value: UInt64) -> Int {
@@ -169,6 +201,7 @@ struct StackTable: ~Copyable {
     stackBase &+= UInt32(stackCount)
     nodeCount = 0
     stackCount = 0
+    for slot in recentSpaces.indices { recentSpaces[slot] = .max }
     for slot in nodeSlots.indices { nodeSlots[slot] = 0 }
     for slot in stackSlots.indices { stackSlots[slot] = 0 }
   }
