@@ -16,38 +16,59 @@ struct CodeLocation: Hashable, Sendable {
 struct CodeLocations: Sendable {
   private(set) var locations: [CodeLocation] = []
   private var index: [CodeLocation: UInt32] = [:]
-  /// By node, twice: as a caller (its address is where a call returns to), and as the innermost frame of a stack.
-  private var asCaller: [UInt32]
+  /// By node: the way up, and its place as a caller (its address is where a call returns to). Side by side, because
+  /// walking stacks is one jump through memory a frame.
+  private var links: [Link]
+  /// By node: its place as the innermost frame of a stack.
   private var asLeaf: [UInt32]
+  /// The address space looked into last: neighbours in the trie share it.
+  private var lastSpace: (handle: UInt32, map: AddressSpaceMap)?
   private var layouts: [UInt32: ImageLayout] = [:]
   private static let notYet = UInt32.max
+  /// Of a node that no location stands for: a root, or an interpreter's frame, which this version does not name.
+  private static let none = UInt32.max - 1
 
-  init(_ contents: TraceContents) {
-    asCaller = [UInt32](repeating: Self.notYet, count: contents.trie.parents.count)
-    asLeaf = asCaller
+  private struct Link {
+    /// 0 at the top, and where the way up is lost.
+    var parent: UInt32
+    var location: UInt32
   }
 
-  /// Appends the locations of the stack that ends at `leaf`, innermost first. Interpreter frames, which this version
-  /// does not name, are passed over.
+  init(_ contents: TraceContents) {
+    let trie = contents.trie
+    let count = trie.parents.count
+    asLeaf = [UInt32](repeating: Self.notYet, count: count)
+    links = []
+    links.reserveCapacity(count)
+    for node in 0..<count {
+      let kind = trie.kinds[node]
+      let isNative = kind == StackNode.Space.user.rawValue || kind == StackNode.Space.kernel.rawValue
+      let isRoot = kind == StackNode.Space.root.rawValue
+      // Parents come before their children in the file, so that every way up ends.
+      let parent = !isRoot && Int(trie.parents[node]) < node ? trie.parents[node] : 0
+      links.append(Link(parent: parent, location: isNative ? Self.notYet : Self.none))
+    }
+  }
+
+  /// Appends the locations of the stack that ends at `leaf`, innermost first. Interpreter frames are passed over: the
+  /// innermost frame is the innermost native one.
   mutating func append(stackEndingAt leaf: UInt32, of contents: TraceContents, to stack: inout [UInt32]) {
     var node = Int(leaf)
-    var isLeaf = true
-    for _ in 0...Limits.stackDepth where node != 0 {
-      let kind = contents.trie.kinds[node]
-      let parent = Int(contents.trie.parents[node])
-      if kind == StackNode.Space.root.rawValue { return }
-      if kind == StackNode.Space.user.rawValue || kind == StackNode.Space.kernel.rawValue {
-        var known = isLeaf ? asLeaf[node] : asCaller[node]
-        if known == Self.notYet {
-          known = locate(node, kind: kind, isLeaf: isLeaf, contents)
-          if isLeaf { asLeaf[node] = known } else { asCaller[node] = known }
-        }
-        stack.append(known)
-        isLeaf = false
+    while node != 0, links[node].location == Self.none { node = Int(links[node].parent) }
+    guard node != 0 else { return }
+    if asLeaf[node] == Self.notYet { asLeaf[node] = locate(node, kind: contents.trie.kinds[node], isLeaf: true, contents) }
+    stack.append(asLeaf[node])
+    node = Int(links[node].parent)
+    while node != 0 {
+      let link = links[node]
+      if link.location == Self.notYet {
+        let location = locate(node, kind: contents.trie.kinds[node], isLeaf: false, contents)
+        links[node].location = location
+        stack.append(location)
+      } else if link.location != Self.none {
+        stack.append(link.location)
       }
-      // Parents come before their children in the file, so this ends.
-      guard parent < node else { return }
-      node = parent
+      node = Int(link.parent)
     }
   }
 
@@ -57,7 +78,9 @@ struct CodeLocations: Sendable {
     if kind == StackNode.Space.kernel.rawValue {
       return number(of: CodeLocation(image: ImageHandle.kernel.rawValue, address: lookUp))
     }
-    guard let mapping = contents.spaces[contents.trie.spaces[node]]?.mapping(at: lookUp) else {
+    let space = contents.trie.spaces[node]
+    if space != lastSpace?.handle { lastSpace = contents.spaces[space].map { (space, $0) } }
+    guard let mapping = lastSpace?.map.mapping(at: lookUp) else {
       return number(of: CodeLocation(image: CodeLocation.unmapped, address: lookUp))
     }
     guard let image = contents.images[mapping.image], image.kind != .anonymous else {

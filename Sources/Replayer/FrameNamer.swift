@@ -24,7 +24,9 @@ struct FrameNamer {
   }
 
   /// What stands for an address without a name: `libfoo.so+0x1a2b`, `[unknown]+0x…`, `vmlinux+0x…`, `[jit:EXE]+0x…`.
-  static func placeholder(_ location: CodeLocation, process: ProcessRecord?, _ contents: TraceContents) -> String {
+  static func placeholder(
+    _ location: CodeLocation, process: @autoclosure () -> ProcessRecord?, _ contents: TraceContents
+  ) -> String {
     func hex(_ value: UInt64) -> String { "+0x" + String(value, radix: 16) }
     if location.image == CodeLocation.unmapped { return "[unknown]" + hex(location.address) }
     if location.image == ImageHandle.kernel.rawValue {
@@ -38,7 +40,7 @@ struct FrameNamer {
     }
     guard let image = contents.images[location.image] else { return "[unknown]" + hex(location.address) }
     if image.kind == .anonymous {
-      let program = process.map { baseName($0.executable.isEmpty ? $0.comm : $0.executable) } ?? ""
+      let program = process().map { baseName($0.executable.isEmpty ? $0.comm : $0.executable) } ?? ""
       return "[jit:\(program)]" + hex(location.address)
     }
     return baseName(image.path) + hex(location.address)

@@ -105,7 +105,10 @@ package struct Replay: Sendable {
     private var builder: ProfileBuilder
     private var namer: FrameNamer
     private var handles: [LocationHandle?]
-    /// For anonymous memory a name depends on the program: by program and location.
+    /// For anonymous memory a name depends on the program: the one that the handle in `handles` is for, `anyProcess` for
+    /// all other memory. Two programs seldom share such a location; `anonymousHandles` is for those.
+    private var owners: [UInt32]
+    private static let anyProcess = UInt32.max - 1
     private struct ProgramLocation: Hashable {
       var process: UInt32
       var location: UInt32
@@ -131,6 +134,7 @@ package struct Replay: Sendable {
         expectedLocations: replay.locations.locations.count, expectedSamples: replay.contents.groups.count)
       namer = FrameNamer(replay.names, mode: replay.configuration.demangle)
       handles = [LocationHandle?](repeating: nil, count: replay.locations.locations.count)
+      owners = [UInt32](repeating: Self.anyProcess, count: replay.locations.locations.count)
       bareFunctions = [FunctionHandle?](repeating: nil, count: replay.names.strings.count)
       threadNames = [StringHandle?](repeating: nil, count: replay.contents.threadNames.count)
       let event = replay.contents.events[0]
@@ -188,12 +192,13 @@ package struct Replay: Sendable {
     }
 
     private mutating func handle(_ number: UInt32, process: UInt32) -> LocationHandle {
-      if let known = handles[Int(number)] { return known }
+      let owner = owners[Int(number)]
+      if owner == Self.anyProcess || owner == process, let known = handles[Int(number)] { return known }
       let location = replay.locations.locations[Int(number)]
-      let image = replay.contents.images[location.image]
+      let image = location.image == CodeLocation.unmapped ? nil : replay.contents.images[location.image]
       let isAnonymous = image?.kind == .anonymous
       let programLocation = ProgramLocation(process: process, location: number)
-      if isAnonymous, let known = anonymousHandles[programLocation] { return known }
+      if owner != Self.anyProcess, let known = anonymousHandles[programLocation] { return known }
       let isKernel = location.image == ImageHandle.kernel.rawValue
       var lines: [ProfileLine] = []
       if case .frames(let frames) = replay.names.answer(for: location) {
@@ -204,7 +209,11 @@ package struct Replay: Sendable {
       }
       let handle = builder.location(
         mapping: mapping(for: location, image), address: location.address, lines: lines, isKernel: isKernel)
-      if isAnonymous { anonymousHandles[programLocation] = handle } else { handles[Int(number)] = handle }
+      handles[Int(number)] = handle
+      if isAnonymous {
+        owners[Int(number)] = process
+        anonymousHandles[programLocation] = handle
+      }
       return handle
     }
 
