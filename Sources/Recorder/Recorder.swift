@@ -229,7 +229,9 @@ package final class Recorder {
           lastProgress = after
         }
         if let problem = failure ?? copier.writeFailure {
-          failure = problem
+          // A copy that did not fit was taken back: there is room for the samples that wait.
+          flush()
+          failure = failure ?? problem
           end = .diskFull
         }
       }

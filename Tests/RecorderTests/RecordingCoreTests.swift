@@ -200,6 +200,25 @@ struct RecordingCoreTests {
     #expect(copier.paths == ["/lib/one.so", "/lib/two.so"])
   }
 
+  @Test func `memory for code that grows in place stays in its address space`() throws {
+    files.add(10, comm: "jit", ticks: 500, maps: "400000-401000 rwxp 00000000 00:00 0 \n")
+    core.scan(only: nil, time: 1000)
+    func grow(_ time: UInt64, _ byteCount: UInt64) -> [UInt8] {
+      SidebandParserTests.mapping(pid: 10, time: time, start: 0x400000, byteCount: byteCount, offset: 0x400000, inode: 0, path: "//anon")
+    }
+    try core.process(
+      batch(
+        5000,
+        samples: [
+          sample(pid: 10, time: 2500, start: 5_000_000_000, user: [0x400100]),
+          sample(pid: 10, time: 3500, start: 5_000_000_000, user: [0x400100]),
+        ], sideband: [grow(2000, 0x2000), grow(3000, 0x4000)]))
+    try core.flush()
+    #expect(spaces.count == 1)
+    #expect(Set(samples.map(\.userStack)).count == 1)
+    #expect(mappings.map(\.byteCount).max() == 0x4000)
+  }
+
   @Test func `a sample is never ahead of the events before it, whichever buffer was read first`() throws {
     files.add(10, comm: "app", ticks: 500, maps: "")
     core.scan(only: nil, time: 1000)

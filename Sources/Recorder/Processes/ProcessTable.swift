@@ -65,13 +65,13 @@ final class RecordedProcess {
       mappings.insert(mapping, at: low)
       return .added
     }
-    if end == low + 1 {
-      let old = mappings[low]
-      // mprotect and a grown mapping report the same file at the same place again.
-      if old.image === mapping.image, old.start &- old.fileOffset == mapping.start &- mapping.fileOffset {
-        if mapping.start >= old.start, mapping.end <= old.end { return .known }
-      }
+    // mprotect and a mapping that grows report the same file at the same place again, and a code cache its memory:
+    // what an address means stays the same.
+    let isSame = mappings[low..<end].allSatisfy { old in
+      old.image === mapping.image
+        && (mapping.image.kind == .anonymous || old.start &- old.fileOffset == mapping.start &- mapping.fileOffset)
     }
+    if isSame, end == low + 1, mapping.start >= mappings[low].start, mapping.end <= mappings[low].end { return .known }
     // What the new mapping leaves of the old ones at its two ends stays.
     var rest: [Mapping] = []
     let first = mappings[low]
@@ -89,7 +89,7 @@ final class RecordedProcess {
       rest.append(tail)
     }
     mappings.replaceSubrange(low..<end, with: rest)
-    return .replaced
+    return isSame ? .added : .replaced
   }
 
   func removeAllMappings() { mappings = [] }

@@ -1,6 +1,6 @@
 public import Base
 
-/// A set of mappings in which no two overlap, so that an address in it means one thing for its whole life.
+/// A set of mappings in which an address means one thing for its whole life: two overlap only where they say the same.
 ///
 /// A process gets a new one at `exec`, at `fork`, and whenever a mapping takes the place of another.
 public struct AddressSpaceRecord: Hashable, Sendable {
