@@ -54,7 +54,8 @@ package struct ProfileBuilder: Sendable {
     }
   }
 
-  private mutating func string(utf8 text: Span<UInt8>) -> StringHandle {
+  /// As the other, for text that is only there as bytes, which must be UTF-8.
+  package mutating func string(utf8 text: Span<UInt8>) -> StringHandle {
     let hash = Self.hash(text)
     if let known = stringIndex.find(hash, where: { profile.strings.holds(text, at: $0) }) {
       return StringHandle(UInt32(known))

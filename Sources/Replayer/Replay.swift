@@ -126,6 +126,7 @@ package struct Replay: Sendable {
     private var threadNames: [StringHandle?]
     private let period: UInt64
     private var scratch: [LocationHandle] = []
+    private var nameBytes: [UInt8] = []
 
     init(_ replay: Replay, labelsSamples: Bool) {
       self.replay = replay
@@ -204,8 +205,8 @@ package struct Replay: Sendable {
       if case .frames(let frames) = replay.names.answer(for: location) {
         for frame in frames { lines.append(ProfileLine(function: function(frame), line: frame.line)) }
       } else {
-        let name = FrameNamer.placeholder(location, process: replay.contents.processes[process], replay.contents)
-        lines = [ProfileLine(function: builder.function(name: builder.string(name)))]
+        let name = placeholder(location, process: process)
+        lines.append(ProfileLine(function: builder.function(name: name)))
       }
       let handle = builder.location(
         mapping: mapping(for: location, image), address: location.address, lines: lines, isKernel: isKernel)
@@ -215,6 +216,25 @@ package struct Replay: Sendable {
         anonymousHandles[programLocation] = handle
       }
       return handle
+    }
+
+    /// `FrameNamer.placeholder`, put together from bytes: garbage of a walk along frame pointers makes them by the ten thousand.
+    private mutating func placeholder(_ location: CodeLocation, process: UInt32) -> StringHandle {
+      let parts = FrameNamer.placeholderParts(location, process: replay.contents.processes[process], replay.contents)
+      nameBytes.removeAll(keepingCapacity: true)
+      nameBytes.append(contentsOf: parts.place.utf8)
+      nameBytes.append(contentsOf: [UInt8(ascii: "+"), UInt8(ascii: "0"), UInt8(ascii: "x")])
+      var shift = parts.offset == 0 ? 0 : (63 - parts.offset.leadingZeroBitCount) / 4 * 4
+      while shift >= 0 {
+        let digit = UInt8(truncatingIfNeeded: parts.offset >> UInt64(shift)) & 15
+        nameBytes.append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+        shift -= 4
+      }
+      // Taken out meanwhile, because its span is lent to another part of the same value.
+      let bytes = nameBytes
+      nameBytes = []
+      defer { nameBytes = bytes }
+      return builder.string(utf8: bytes.span)
     }
 
     private mutating func function(_ frame: SymbolNames.NamedFrame) -> FunctionHandle {
