@@ -13,6 +13,7 @@ package final class Recorder {
   private static let drainInterval: UInt64 = 200_000_000
   /// How old written samples may grow before a frame is made of them. Together with the drain below one second.
   private static let flushInterval: UInt64 = 700_000_000
+  private static let soon: UInt64 = 1_000_000
   /// Beginnings of programs wake the loop, which first waits this long for what follows them: a program maps a dozen
   /// files in a few milliseconds, and each waking costs more than what it brings.
   private static let wakeupPause: UInt64 = 5_000_000
@@ -201,7 +202,7 @@ package final class Recorder {
           end = .duration
           break
         }
-        let wait = min(Self.untilNext(deadline, now), Recorder.drainInterval)
+        let wait = min(Self.untilNext(deadline, now), core.wantsAnotherLookSoon ? Recorder.soon : Recorder.drainInterval)
         let woken = waiter.wait(nanoseconds: wait)
         if woken.contains(.sideband) { Self.pause(Recorder.wakeupPause) }
         let isFlushDue = Clock.monotonic() &- lastFlush >= Recorder.flushInterval

@@ -53,6 +53,8 @@ package final class RecordingCore {
   private(set) package var totals = Totals()
   /// Whether processes that are no descendants of known ones are passed over: nobody will sample them.
   package var followsOnlyKnown = false
+  /// Whether a program's arguments were not set up yet when they were read: it may be gone at the next regular look.
+  package var wantsAnotherLookSoon: Bool { !awaitingFacts.isEmpty || !heldFacts.isEmpty }
   /// Told of each process that ended, so that a filter can forget its number.
   package var onProcessGone: ((UInt32) -> Void)?
 
@@ -121,9 +123,11 @@ package final class RecordingCore {
     var factsByEvent: [Int: ProcessFacts] = [:]
     var imagesByEvent: [Int: ImageTable.Image] = [:]
     var children: Set<UInt32> = []
-    for index in fresh..<events.count {
+    for index in events.indices {
       let pid = events[index].process.rawValue
       if case .fork(let parent, _) = events[index].kind, parent != events[index].process { children.insert(pid) }
+      // Held ones were asked for when they came.
+      guard index >= fresh else { continue }
       if followsOnlyKnown, processes[pid] == nil, !children.contains(pid) { continue }
       switch events[index].kind {
       case .comm(_, isExec: true):
@@ -253,7 +257,7 @@ package final class RecordingCore {
     process.startIsExact = before?.startIsExact ?? false
     // The arguments are set up a moment after the name.
     if facts != nil, current.commandLine.isEmpty {
-      process.attemptsLeft = 3
+      process.attemptsLeft = 5
       awaitingFacts.append(process)
     }
     processes[pid] = process

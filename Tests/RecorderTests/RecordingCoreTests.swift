@@ -200,6 +200,19 @@ struct RecordingCoreTests {
     #expect(copier.paths == ["/lib/one.so", "/lib/two.so"])
   }
 
+  @Test func `a child whose fork waits for its turn is asked for its arguments all the same`() throws {
+    files.add(10, comm: "sh", ticks: 500, maps: "400000-401000 r-xp 00000000 08:01 77 /bin/sh\n")
+    core.scan(only: [10], time: 1000)
+    files.add(20, comm: "prog", ticks: 600)
+    // Both events are newer than the looks they came with.
+    try core.process(batch(2000, sideband: [SidebandParserTests.fork(pid: 20, parent: 10, time: 2500)]))
+    try core.process(batch(2600, sideband: [SidebandParserTests.comm(pid: 20, name: "prog", isExec: true, time: 2700)]))
+    files.texts["20/stat"] = nil
+    try core.process(batch(4000, samples: [sample(pid: 20, time: 3000, start: 6_000_000_000, user: [0x1])]))
+    try core.flush()
+    #expect(processes.map(\.commandLine) == [["prog", "--flag"]])
+  }
+
   @Test func `memory for code that grows in place stays in its address space`() throws {
     files.add(10, comm: "jit", ticks: 500, maps: "400000-401000 rwxp 00000000 00:00 0 \n")
     core.scan(only: nil, time: 1000)
