@@ -257,7 +257,7 @@ package final class RecordingCore {
     process.startIsExact = before?.startIsExact ?? false
     // The arguments are set up a moment after the name.
     if facts != nil, current.commandLine.isEmpty {
-      process.attemptsLeft = 5
+      process.attemptsLeft = 40
       awaitingFacts.append(process)
     }
     processes[pid] = process
