@@ -63,6 +63,13 @@ extension ReplayReport {
     return json.bytes + [0x0a]
   }
 
+  /// Whole per cent; weights are a trace's own numbers and may be as large as 64 bits go.
+  static func percentage(_ part: UInt64, of whole: UInt64) -> Int {
+    guard whole > 0 else { return 0 }
+    guard part < whole else { return 100 }
+    return Int(whole.dividingFullWidth(part.multipliedFullWidth(by: 100)).quotient)
+  }
+
   private static func unknown(_ counts: [UInt8: Int], _ json: inout JSONWriter) {
     for reason in counts.keys.sorted() { json.field(reasonName(reason), counts[reason] ?? 0) }
   }
@@ -75,7 +82,7 @@ extension ReplayReport {
       for reason in image.unknown.keys.sorted() {
         let count = image.unknown[reason] ?? 0
         let advice = MissReason(rawValue: reason)?.advice ?? "a reason this version does not know"
-        let share = weight == 0 ? 0 : Int(image.unnamedWeight * 100 / weight)
+        let share = Self.percentage(image.unnamedWeight, of: weight)
         lines.append(
           "\(image.path): \(count) address\(count == 1 ? "" : "es") without a name (\(Self.reasonName(reason))), in \(share) % of the samples: \(advice)")
       }
