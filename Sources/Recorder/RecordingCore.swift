@@ -348,7 +348,7 @@ package final class RecordingCore {
       if !known.startIsExact {
         // `/proc` counts in ticks; more than two apart is another life of the same number.
         let difference = Int64(bitPattern: event.startTime &- known.startTime)
-        if known.startTime == 0 || abs(difference) <= 2 * Int64(ProcessFacts.nanosecondsPerTick) {
+        if known.startTime == 0 || difference.magnitude <= 2 * ProcessFacts.nanosecondsPerTick {
           known.startTime = event.startTime
           known.startIsExact = true
         }
