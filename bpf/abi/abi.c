@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /* The layouts that traces and tests rely on, held to what the header says. */
 #include "pyrorec_abi.h"
+#include "pyrorec_unwind.h"
 #include <stddef.h>
 
 _Static_assert(offsetof(struct pyrorec_sample, words) == PYROREC_SAMPLE_HEADER_BYTES, "sample header");
@@ -11,3 +12,4 @@ _Static_assert(offsetof(struct pyrorec_sample, event) == 24, "event");
 _Static_assert(offsetof(struct pyrorec_sample, time) == 32, "time");
 _Static_assert(offsetof(struct pyrorec_sample, weight) == 48, "weight");
 _Static_assert(sizeof(struct pyrorec_settings) == 24, "settings");
+_Static_assert(sizeof(struct pyrorec_unwind_rule) == 24, "unwind rule");
