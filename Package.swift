@@ -15,6 +15,8 @@ let lifetimes = strict + [.enableExperimentalFeature("Lifetimes")]
 let staticBPF: [LinkerSetting] = [
   .linkedLibrary(":libbpf.a"), .linkedLibrary(":libelf.a"), .linkedLibrary(":libz.a"), .linkedLibrary(":libzstd.a"),
 ]
+// From 1.10 on (Debian 13) Debian's liblz4.a calls xxHash's own library; older ones bring it along and leave that unused.
+let staticLZ4: [LinkerSetting] = [.linkedLibrary(":liblz4.a"), .linkedLibrary(":libxxhash.a")]
 
 func room(_ name: String, _ dependencies: [Target.Dependency], settings: [SwiftSetting] = strict) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: settings)
@@ -49,7 +51,7 @@ let package = Package(
     room("Base", [], settings: lifetimes),
     .target(
       name: "TraceFormat", dependencies: ["Base", "CLZ4"], swiftSettings: lifetimes,
-      linkerSettings: [.linkedLibrary(":liblz4.a")]),
+      linkerSettings: staticLZ4),
     // zlib's archive is among `staticBPF`: named here too, it would come before libelf, which needs it after.
     .target(name: "ObjectFile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
     .target(name: "Profile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
@@ -95,5 +97,5 @@ if Context.environment["PYROREC_TOOLS"] != nil {
   package.targets.append(
     .executableTarget(
       name: "push-receiver", dependencies: ["TestSupport", "Profile", "Base"], path: "Tests/PushReceiver",
-      swiftSettings: common, linkerSettings: [.linkedLibrary(":liblz4.a"), .linkedLibrary(":libz.a")]))
+      swiftSettings: common, linkerSettings: staticLZ4 + [.linkedLibrary(":libz.a")]))
 }
