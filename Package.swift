@@ -41,6 +41,7 @@ let package = Package(
     .systemLibrary(name: "CZlib", path: "Sources/CZlib"),
     .target(name: "CLibBPF", path: "Sources/CLibBPF", linkerSettings: staticBPF),
     .target(name: "CLaunch", path: "Sources/CLaunch"),
+    .target(name: "CMapping", path: "Sources/CMapping"),
     .target(name: "CCurl", path: "Sources/CCurl"),
     .target(name: "CDemangle", path: "Sources/CDemangle", linkerSettings: [.linkedLibrary(":libiberty.a")]),
 
@@ -48,7 +49,7 @@ let package = Package(
     .plugin(name: "CompileBPF", capability: .buildTool(), dependencies: ["EmbedBPF"]),
 
     // The rooms, lowest first (ARCHITECTURE.md).
-    room("Base", [], settings: lifetimes),
+    room("Base", ["CMapping"], settings: lifetimes),
     .target(
       name: "TraceFormat", dependencies: ["Base", "CLZ4"], swiftSettings: lifetimes,
       linkerSettings: staticLZ4),

@@ -1,5 +1,7 @@
 import Base
+import Glibc
 import Symbolize
+import TestSupport
 import Testing
 
 @Suite struct SymbolizerTests {
@@ -41,6 +43,29 @@ import Testing
     let copy = try ImageBytes(bytes)
     let symbolizer = Symbolizer(locator: ImageLocator(access: FakeFiles(), recordedCopy: { _ in copy }))
     #expect(symbolizer.symbolize(ImageIdentity(path: "/a"), [ImageAddress(1)]).symbolizations == [.unknown(.malformedImage)])
+  }
+
+  /// Gives files of this machine and cuts them to `kept` bytes as soon as they are open.
+  private struct CuttingAccess: DebugFileAccess {
+    var kept: off_t
+    func status(of path: String) -> DebugFileStatus? { MappedFileAccess().status(of: path) }
+    func open(_ path: String) throws(SystemCallError) -> ImageBytes {
+      let bytes = try MappedFileAccess().open(path)
+      guard truncate(path, kept) == 0 else { throw SystemCallError(call: "truncate", path: path, code: errno) }
+      return bytes
+    }
+  }
+
+  @Test func `a file that is cut short while it is read gives no names`() throws {
+    let scratch = try ScratchDirectory()
+    let whole = try Fixture.bytes("pie")
+    for kept in [0, 4096] {
+      let path = try scratch.write(whole, to: "cut\(kept)")
+      let status = try #require(MappedFileAccess().status(of: path))
+      let identity = ImageIdentity(path: path, byteCount: status.byteCount, modified: status.modified)
+      let symbolizer = Symbolizer(locator: ImageLocator(access: CuttingAccess(kept: off_t(kept))))
+      #expect(symbolizer.symbolize(identity, [ImageAddress(0x1000)]).symbolizations == [.unknown(.malformedImage)])
+    }
   }
 
   @Test func `memory without a file and the kernel have reasons of their own`() throws {
