@@ -1,3 +1,4 @@
+import Base
 import Profile
 import Synchronization
 import TestSupport
