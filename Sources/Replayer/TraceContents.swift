@@ -78,7 +78,7 @@ package struct TraceContents: Sendable {
       guard spaces.count < Self.maximumThings else { return reject() }
       var map = AddressSpaceMap(process: space.process.rawValue)
       if let inherited = space.inherits, let known = spaces[inherited.rawValue] {
-        inheritedMappings += known.mappings.count
+        inheritedMappings += known.count
         guard inheritedMappings <= Self.maximumInheritedMappings else { return reject() }
         map = known
         map.process = space.process.rawValue
