@@ -92,11 +92,15 @@ let package = Package(
   swiftLanguageModes: [.v6]
 )
 
-// A server that takes pushes by Pyroscope's rules, for trying uploads where there is none:
-//   PYROREC_TOOLS=1 swift run push-receiver
+// Not part of the product, built on request:
+//   PYROREC_TOOLS=1 swift run push-receiver           takes pushes by Pyroscope's rules, for trying uploads without a server
+//   PYROREC_TOOLS=1 swift run segment-copy FROM TO    writes a trace's records again, and says how long it took
 if Context.environment["PYROREC_TOOLS"] != nil {
   package.targets.append(
     .executableTarget(
       name: "push-receiver", dependencies: ["TestSupport", "Profile", "Base"], path: "Tests/PushReceiver",
       swiftSettings: common, linkerSettings: staticLZ4 + [.linkedLibrary(":libz.a")]))
+  package.targets.append(
+    .executableTarget(
+      name: "segment-copy", dependencies: ["TraceFormat", "Base"], path: "Benchmarks/SegmentCopy", swiftSettings: common))
 }
