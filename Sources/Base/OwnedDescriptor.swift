@@ -26,7 +26,8 @@ package struct OwnedDescriptor: ~Copyable, Sendable {
       while filled < count {
         // Safe: `filled` stays within the buffer's capacity.
         let got = retryingOnInterrupt {
-          unsafe pread(rawValue, buffer.baseAddress?.advanced(by: filled), count - filled, off_t(truncatingIfNeeded: offset) + off_t(filled))
+          unsafe pread(
+            rawValue, buffer.baseAddress?.advanced(by: filled), count - filled, off_t(truncatingIfNeeded: offset) + off_t(filled))
         }
         if got < 0 { failure = errno }
         if got <= 0 { break }

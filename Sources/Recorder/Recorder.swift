@@ -54,7 +54,9 @@ package final class Recorder {
       kernelVersion: host.kernelVersion, hostName: host.hostName, cpuCount: UInt32(cpus.count),
       recorderVersion: configuration.recorderVersion, abilities: abilities())
     let writer: SegmentWriter
-    do throws(TraceError) { writer = try SegmentWriter(path: configuration.output, header: header, compressesImagesWell: configuration.images == .symbols) } catch { throw .trace(error) }
+    do throws(TraceError) {
+      writer = try SegmentWriter(path: configuration.output, header: header, compressesImagesWell: configuration.images == .symbols)
+    } catch { throw .trace(error) }
 
     var command: CommandProcess?
     if !configuration.command.isEmpty {
@@ -164,7 +166,8 @@ package final class Recorder {
       }
       if commandPID != nil || !targets.isEmpty { core.onProcessGone = { [sampler] pid in sampler.removeTarget(pid) } }
 
-      let limitedTo = configuration.isSystemWide || !configuration.cgroups.isEmpty || !configuration.containers.isEmpty
+      let limitedTo =
+        configuration.isSystemWide || !configuration.cgroups.isEmpty || !configuration.containers.isEmpty
         ? nil : Set(targets + (commandPID.map { [$0] } ?? []))
       try sampler.start(cpus: cpus, frequencyHertz: configuration.frequencyHertz)
       hasStarted = true

@@ -227,9 +227,11 @@ package final class RecordingCore {
     case .mapping(let mapping):
       guard let process = processes[pid] ?? (followsOnlyKnown ? nil : adopt(pid, time: time)), process.scannedAt <= time
       else { return }
-      let image = image ?? images.image(
-        process: pid, start: mapping.start, byteCount: mapping.byteCount, path: mapping.path, device: mapping.device,
-        inode: mapping.inode, generation: mapping.inodeGeneration)
+      let image =
+        image
+        ?? images.image(
+          process: pid, start: mapping.start, byteCount: mapping.byteCount, path: mapping.path, device: mapping.device,
+          inode: mapping.inode, generation: mapping.inodeGeneration)
       try insert(
         RecordedProcess.Mapping(
           start: mapping.start, end: mapping.start &+ mapping.byteCount, fileOffset: mapping.fileOffset,

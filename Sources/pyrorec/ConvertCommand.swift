@@ -60,7 +60,9 @@ struct ConvertCommand: ParsableCommand {
     guard traces.paths.count == 1 || output?.hasSuffix("/") == true else {
       throw ValidationError("several traces need a directory: -o DIR/")
     }
-    guard format != .json || output?.hasSuffix("/") != true else { throw ValidationError("the json report is one of a whole trace: -o FILE") }
+    guard format != .json || output?.hasSuffix("/") != true else {
+      throw ValidationError("the json report is one of a whole trace: -o FILE")
+    }
   }
 
   func run() throws {
@@ -97,7 +99,8 @@ struct ConvertCommand: ParsableCommand {
     for series in replay.profilesBySeries() {
       let service = FileName.safe(series.labels["service_name"] ?? "unspecified")
       try console.write(
-        profileFormat.encode(series.profile, options), to: "\(directory)\(stem).\(service).cpu.\(format.fileExtension)", createsDirectories: true)
+        profileFormat.encode(series.profile, options), to: "\(directory)\(stem).\(service).cpu.\(format.fileExtension)",
+        createsDirectories: true)
     }
   }
 }

@@ -237,10 +237,18 @@ struct RecordingCoreTests {
     core.scan(only: nil, time: 1000)
     // The mapping of 2900 came with the first look, which was taken at 2000: it waits for the sample of 2500.
     try core.process(
-      batch(2000, sideband: [SidebandParserTests.mapping(pid: 10, time: 2900, start: 0x700000, byteCount: 0x1000, inode: 80, path: "/lib/a.so")]))
+      batch(
+        2000,
+        sideband: [
+          SidebandParserTests.mapping(pid: 10, time: 2900, start: 0x700000, byteCount: 0x1000, inode: 80, path: "/lib/a.so")
+        ]))
     try core.process(
       batch(
-        4000, samples: [sample(pid: 10, time: 2500, start: 5_000_000_000, user: [0x1]), sample(pid: 10, time: 3000, start: 5_000_000_000, user: [0x700100])]))
+        4000,
+        samples: [
+          sample(pid: 10, time: 2500, start: 5_000_000_000, user: [0x1]),
+          sample(pid: 10, time: 3000, start: 5_000_000_000, user: [0x700100]),
+        ]))
     try core.flush()
     let order = sink.records.map { record -> String in
       switch record {

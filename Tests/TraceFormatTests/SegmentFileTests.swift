@@ -110,10 +110,11 @@ struct SegmentFileTests {
     #expect(after.starts(with: before) && after.count > before.count)
     let reader = try SegmentReader(path: path)
     #expect(reader.hasIndex && reader.isClosed)
-    #expect(try records(reader).suffix(2) == [
-      .symbolStrings(SymbolStringsRecord(layer: 1, first: 1, strings: ["main"])),
-      .layerEnd(LayerEndRecord(layer: 1, kind: .symbols, recordCount: 1)),
-    ])
+    #expect(
+      try records(reader).suffix(2) == [
+        .symbolStrings(SymbolStringsRecord(layer: 1, first: 1, strings: ["main"])),
+        .layerEnd(LayerEndRecord(layer: 1, kind: .symbols, recordCount: 1)),
+      ])
     #expect(try SegmentAppender(path: path).layer == 2)
   }
 

@@ -93,7 +93,7 @@ import TraceFormat
   }
 
   deinit {
-    for unsafe link in unsafe links { _ = unsafe bpf_link__destroy(link) }
+    unsafe links.forEach { _ = unsafe bpf_link__destroy($0) }
     unsafe ring_buffer__free(ring)
     unsafe bpf_object__close(object)
   }
@@ -138,7 +138,7 @@ import TraceFormat
 
   /// Stops sampling; what is in the ring buffer stays to be read.
   func stop() {
-    for unsafe link in unsafe links { _ = unsafe bpf_link__destroy(link) }
+    unsafe links.forEach { _ = unsafe bpf_link__destroy($0) }
     unsafe links.removeAll()
   }
 

@@ -44,7 +44,9 @@ enum NameText {
         open.append(byte)
       case UInt8(ascii: ">"):
         if index > 0, text[index - 1] == UInt8(ascii: "-") { break }
-        if has(" of ", at: index + 1, in: text), let last = open.lastIndex(where: { $0 != UInt8(ascii: "[") }), open[last] == UInt8(ascii: "<") {
+        if has(" of ", at: index + 1, in: text), let last = open.lastIndex(where: { $0 != UInt8(ascii: "[") }),
+          open[last] == UInt8(ascii: "<")
+        {
           open.removeSubrange((last + 1)...)
         }
         if open.last == UInt8(ascii: "<") { open.removeLast() }
