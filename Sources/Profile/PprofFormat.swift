@@ -58,7 +58,7 @@ enum PprofSize {
 }
 
 extension ProtobufWriter {
-  fileprivate mutating func valueType(_ field: UInt32, _ type: SampleType) {
+  fileprivate mutating func valueType(_ field: UInt64, _ type: SampleType) {
     message(field) {
       $0.integer(PprofField.ValueType.type, UInt64(type.kind.rawValue))
       $0.integer(PprofField.ValueType.unit, UInt64(type.unit.rawValue))
