@@ -1,4 +1,5 @@
 import Base
+import Profile
 import Symbolize
 import TraceFormat
 
@@ -18,7 +19,8 @@ struct FrameNamer {
   mutating func function(_ index: UInt32) -> String {
     let place = Int(index)
     if let known = demangled[place] { return known }
-    let name = mode == .none ? names.strings[place] : Demangler.demangle(names.strings[place], mode)
+    let linkage = names.strings[StringHandle(index)]
+    let name = mode == .none ? linkage : Demangler.demangle(linkage, mode)
     demangled[place] = name
     return name
   }

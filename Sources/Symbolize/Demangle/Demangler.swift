@@ -13,12 +13,13 @@ package enum Demangler {
     return name.withUTF8 { bytes in
       // Safe: the bytes are read only inside the closure.
       let bytes = unsafe Span(_unsafeElements: bytes)
-      return demangle(bytes, mode)
+      return demangled(bytes, mode)
     } ?? name
   }
 
-  private static func demangle(_ name: Span<UInt8>, _ mode: DemangleMode) -> String? {
-    guard name.count > 3, name.count <= maximumByteCount, let language = Language(name) else { return nil }
+  /// As the other, for a name that is only there as bytes of UTF-8; `nil` when it comes out as it was.
+  package static func demangled(_ name: Span<UInt8>, _ mode: DemangleMode) -> String? {
+    guard mode != .none, name.count > 3, name.count <= maximumByteCount, let language = Language(name) else { return nil }
     let stub = hasStubSuffix(name) ? 4 : 0
     let mangled = name.extracting(0..<(name.count - stub))
     var text: [UInt8]?
