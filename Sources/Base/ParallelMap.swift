@@ -23,3 +23,25 @@ package func parallelMap<Result: Sendable>(
   }
   return results.withLock { $0.compactMap { $0 } }
 }
+
+/// What `first` and `second` give, computed side by side where there is more than one worker.
+package func side<First: Sendable, Second: Sendable>(
+  bySideOn workers: Int, _ first: @Sendable () -> First, _ second: @Sendable () -> Second
+) -> (First, Second) {
+  guard workers > 1 else { return (first(), second()) }
+  let firstResult = Mutex<First?>(nil)
+  let secondResult = Mutex<Second?>(nil)
+  DispatchQueue.concurrentPerform(iterations: 2) { index in
+    if index == 0 {
+      let made = first()
+      firstResult.withLock { $0 = made }
+    } else {
+      let made = second()
+      secondResult.withLock { $0 = made }
+    }
+  }
+  guard let one = firstResult.withLock({ $0 }), let other = secondResult.withLock({ $0 }) else {
+    preconditionFailure("both bodies ran")
+  }
+  return (one, other)
+}

@@ -78,13 +78,12 @@ struct CodeLocations: Sendable {
     return node
   }
 
-  /// How many locations the stack that ends at `leaf` has.
-  func depth(_ leaf: UInt32) -> Int { Int(links[innermost(leaf)].depth) }
-
   /// Numbers the locations of the stack that ends at `leaf`, innermost first, that have no number yet.
-  mutating func enter(stackEndingAt leaf: UInt32) {
+  /// - Returns: how many locations the stack has.
+  mutating func enter(stackEndingAt leaf: UInt32) -> Int {
     var node = innermost(leaf)
-    guard node != 0 else { return }
+    guard node != 0 else { return 0 }
+    let depth = Int(links[node].depth)
     if asLeaf[node] == Self.notYet { asLeaf[node] = locate(node, isLeaf: true) }
     node = Int(links[node].parent)
     while node != 0 {
@@ -93,10 +92,11 @@ struct CodeLocations: Sendable {
         links[node].location = locate(node, isLeaf: false)
       } else if link.location != Self.none {
         // Whoever gave it its number went on to the top.
-        return
+        return depth
       }
       node = Int(link.parent)
     }
+    return depth
   }
 
   /// Appends the locations of the stack that ends at `leaf`, which was entered, innermost first.

@@ -1,6 +1,5 @@
 import Base
 import Profile
-import Symbolize
 import Targets
 import TraceFormat
 
@@ -10,7 +9,6 @@ import TraceFormat
 struct ProfileAssembly {
   private let labelsSamples: Bool
   private var builder: ProfileBuilder
-  private let mode: DemangleMode
   /// By location: its handle + 1, 0 before it is known. `ofProgram` is set for anonymous memory, whose names depend on
   /// the program: `owners` says which one the handle is for.
   private var handles: [UInt32]
@@ -30,6 +28,7 @@ struct ProfileAssembly {
   /// Functions of which only the name is known, by its number, + 1: nearly all of them with symbol tables alone.
   private var bareFunctions: [UInt32]
   private var labelCache: [LabelSet: [SampleLabel]] = [:]
+  private var labelsOf: [UInt32: [SampleLabel]] = [:]
   private var lastLabels: (process: UInt32, labels: [SampleLabel])?
   private var threadNames: [StringHandle?]
   private let period: UInt64
@@ -53,7 +52,6 @@ struct ProfileAssembly {
     self.labelsSamples = labelsSamples
     let count = replay.locations.locations.count
     builder = ProfileBuilder(expectedLocations: count, expectedSamples: replay.contents.groups.count)
-    mode = replay.configuration.demangle
     handles = [UInt32](repeating: 0, count: count)
     bareFunctions = [UInt32](repeating: 0, count: replay.names.strings.count)
     threadNames = [StringHandle?](repeating: nil, count: replay.contents.threadNames.count)
@@ -65,7 +63,7 @@ struct ProfileAssembly {
     builder.setTime(startNanoseconds: time.start.nanoseconds, durationNanoseconds: Int64(clamping: time.durationNanoseconds))
   }
 
-  /// Adds the samples of `group`; `labels` is asked when its program is not that of the group before.
+  /// Adds the samples of `group`; `labels` is asked once for each program.
   mutating func add(_ group: Int, of replay: Replay, labels: (UInt32) -> LabelSet) {
     let key = replay.contents.groups[group]
     frames.removeAll(keepingCapacity: true)
@@ -80,7 +78,11 @@ struct ProfileAssembly {
       }
     }
     if scratch.isEmpty || isMissing { scratch.append(lostFrame()) }
-    if labelsSamples, lastLabels?.process != key.process { lastLabels = (key.process, sampleLabels(labels(key.process))) }
+    if labelsSamples, lastLabels?.process != key.process {
+      let known = labelsOf[key.process] ?? sampleLabels(labels(key.process))
+      labelsOf[key.process] = known
+      lastLabels = (key.process, known)
+    }
     let threadName = replay.configuration.groupsByThreadName ? threadName(key.threadName, of: replay) : .empty
     // Taken out meanwhile, because its span is lent to another part of the same value.
     let stack = scratch
@@ -205,9 +207,9 @@ struct ProfileAssembly {
     if !isBare, let known = functions[key] { return known }
     let strings = replay.names.strings
     let linkage = StringHandle(frame.function)
-    let shown = strings.withSpan(linkage) { Demangler.demangled($0, mode) }
-    let name = shown.map { builder.string($0) } ?? strings.withSpan(linkage) { builder.string(utf8: $0) }
-    let system = shown == nil ? name : strings.withSpan(linkage) { builder.string(utf8: $0) }
+    let shown = replay.shownNames.withText(frame.function) { builder.string(utf8: $0) }
+    let system = strings.withSpan(linkage) { builder.string(utf8: $0) }
+    let name = shown ?? system
     let handle = builder.function(
       name: name, systemName: system == name ? .empty : system,
       file: strings.withSpan(StringHandle(frame.file)) { builder.string(utf8: $0) }, startLine: frame.startLine)

@@ -12,10 +12,11 @@ package struct Replay: Sendable {
   let configuration: ReplayConfiguration
   let locations: CodeLocations
   package let names: SymbolNames
+  let shownNames: ShownNames
   package let imageSteps: [SymbolizeStage.ImageSteps]
   /// The innermost nodes of each group's stacks: 0 for no stack, `FrameTrie.missing` for one that is lost.
-  private var leaves: [Leaves] = []
-  private struct Leaves {
+  private let leaves: [Leaves]
+  private struct Leaves: Sendable {
     var kernel: UInt32
     var user: UInt32
     var isMissing: Bool { kernel == FrameTrie.missing || user == FrameTrie.missing }
@@ -30,21 +31,12 @@ package struct Replay: Sendable {
     self.header = header
     self.contents = contents
     self.configuration = configuration
-    var locations = CodeLocations(contents)
-    var frameCount = 0
-    leaves.reserveCapacity(contents.groups.count)
-    for group in contents.groups {
-      let hasRoom = frameCount < Self.maximumFrames
-      let kernel = hasRoom ? contents.trie.leaf(of: group.kernelStack) : nil
-      let user = hasRoom ? contents.trie.leaf(of: group.userStack) : nil
-      for leaf in [kernel, user] {
-        guard let leaf else { continue }
-        locations.enter(stackEndingAt: leaf)
-        frameCount += locations.depth(leaf)
-      }
-      leaves.append(Leaves(kernel: kernel ?? FrameTrie.missing, user: user ?? FrameTrie.missing))
-    }
-    if !configuration.ignoresRecordedSymbols, let recorded = SymbolNames(layerOf: contents) {
+    let recorded = configuration.ignoresRecordedSymbols ? nil : SymbolNames(layerOf: contents)
+    let (found, shown) = side(
+      bySideOn: configuration.workers, { Self.locate(contents) },
+      { recorded.map { ShownNames($0, mode: configuration.demangle, workers: 1) } })
+    (locations, leaves) = (found.locations, found.leaves)
+    if let recorded {
       names = recorded
       imageSteps = []
     } else if let stage {
@@ -52,7 +44,23 @@ package struct Replay: Sendable {
     } else {
       (names, imageSteps) = (SymbolNames(), [])
     }
-    self.locations = locations
+    shownNames = shown ?? ShownNames(names, mode: configuration.demangle, workers: configuration.workers)
+  }
+
+  private static func locate(_ contents: TraceContents) -> (locations: CodeLocations, leaves: [Leaves]) {
+    var locations = CodeLocations(contents)
+    var leaves: [Leaves] = []
+    var frameCount = 0
+    leaves.reserveCapacity(contents.groups.count)
+    for group in contents.groups {
+      let hasRoom = frameCount < Self.maximumFrames
+      let kernel = (hasRoom ? contents.trie.leaf(of: group.kernelStack) : nil) ?? FrameTrie.missing
+      let user = (hasRoom ? contents.trie.leaf(of: group.userStack) : nil) ?? FrameTrie.missing
+      if kernel != FrameTrie.missing { frameCount += locations.enter(stackEndingAt: kernel) }
+      if user != FrameTrie.missing { frameCount += locations.enter(stackEndingAt: user) }
+      leaves.append(Leaves(kernel: kernel, user: user))
+    }
+    return (locations, leaves)
   }
 
   /// The records that keep the names in the trace as layer `layer`, its end not among them.
@@ -74,14 +82,10 @@ package struct Replay: Sendable {
     let labeler = Labeler(contents)
     var assembly = ProfileAssembly(self, labelsSamples: true)
     assembly.addMainMapping(of: contents.groups.indices, of: self)
-    var labelsOf: [UInt32: LabelSet] = [:]
-    for group in contents.groups.indices {
-      assembly.add(group, of: self) { process in
-        let labels = labelsOf[process] ?? labeler.labels(of: contents.processes[process])
-        labelsOf[process] = labels
-        return labels
-      }
-    }
+    // Only these, so that no group's closure takes a copy of all there is.
+    let processes = contents.processes
+    let labelsOf = { (process: UInt32) in labeler.labels(of: processes[process]) }
+    for group in contents.groups.indices { assembly.add(group, of: self, labels: labelsOf) }
     return assembly.finish()
   }
 
@@ -140,7 +144,6 @@ package struct Replay: Sendable {
     }
     report.addresses = locations.locations.count
 
-    var namer = FrameNamer(names, mode: configuration.demangle)
     // Functions by string number; places without a name by what stands for them.
     var selfWeights: [String: UInt64] = [:]
     var totalWeights: [String: UInt64] = [:]
@@ -162,7 +165,7 @@ package struct Replay: Sendable {
         if let known = nameOf[number] {
           list = known
         } else if case .frames(let frames) = names.answer(for: location) {
-          list = frames.map { namer.function($0.function) }
+          list = frames.map { shownNames.text($0.function, of: names) }
           nameOf[number] = list
         } else {
           list = [FrameNamer.placeholder(location, process: contents.processes[contents.groups[group].process], contents)]

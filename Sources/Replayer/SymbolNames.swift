@@ -120,6 +120,13 @@ package struct SymbolNames: Sendable {
     entry(of: location, &cursor).map { frameRange($0) } ?? 0..<0
   }
 
+  /// By string: whether it is the name of any function.
+  func functionFlags() -> [Bool] {
+    var flags = [Bool](repeating: false, count: strings.count)
+    for frame in frames { flags[Int(frame.function)] = true }
+    return flags
+  }
+
   @inline(__always) func frame(_ index: Int) -> NamedFrame { frames[index] }
 
   private func frameRange(_ entry: Int) -> Range<Int> {
