@@ -179,7 +179,8 @@ struct ProfileAssembly {
     nameBytes.removeAll(keepingCapacity: true)
     var offset = location.address
     if images[place].prefix.isEmpty {
-      let parts = FrameNamer.placeholderParts(location, process: replay.contents.processes[process], replay.contents)
+      let record = replay.contents.processes[process]
+      let parts = FrameNamer.placeholderParts(location, process: record, replay.contents)
       nameBytes.append(contentsOf: parts.place.utf8)
       nameBytes.append(contentsOf: "+0x".utf8)
       offset = parts.offset

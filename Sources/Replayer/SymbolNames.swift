@@ -111,13 +111,15 @@ package struct SymbolNames: Sendable {
   struct Cursor {
     fileprivate var image = UInt32.max
     fileprivate var table: Range<Int>?
+    fileprivate var hasFrames = false
     fileprivate var isKnown = false
   }
 
   /// The frames of `location`, innermost first; empty when it has no name.
   @inline(__always)
   func frames(of location: CodeLocation, _ cursor: inout Cursor) -> Range<Int> {
-    entry(of: location, &cursor).map { frameRange($0) } ?? 0..<0
+    if cursor.isKnown, cursor.image == location.image, !cursor.hasFrames { return 0..<0 }
+    return entry(of: location, &cursor).map { frameRange($0) } ?? 0..<0
   }
 
   /// By string: whether it is the name of any function.
@@ -137,6 +139,8 @@ package struct SymbolNames: Sendable {
     if !cursor.isKnown || cursor.image != location.image {
       cursor.image = location.image
       cursor.table = tables[location.image]
+      // Of memory without an image nothing has a name.
+      cursor.hasFrames = cursor.table.map { !$0.isEmpty && frameRange($0.lowerBound).lowerBound < frameRange($0.upperBound - 1).upperBound } ?? false
       cursor.isKnown = true
     }
     guard let table = cursor.table else { return nil }
