@@ -106,7 +106,7 @@ struct CollapsedLines {
   }
 
   private func isSame(_ one: Line, _ other: Line) -> Bool {
-    one.start == other.start || (one.end - one.start == other.end - other.start && rows[one.start..<one.end] == rows[other.start..<other.end])
+    one.start == other.start || rows[one.start..<one.end] == rows[other.start..<other.end]
   }
 
   /// Sorts as the text would be, without writing it: lines differ where their numbers first do, and no text holds the

@@ -16,8 +16,8 @@ package struct ProfileBuilder: Sendable {
   private var sampleIndex: HashIndex
 
   /// - Parameters: how many to make room for; more are possible.
-  package init(expectedLocations: Int = 0, expectedSamples: Int = 0) {
-    stringIndex = HashIndex(capacity: expectedLocations)
+  package init(expectedStrings: Int = 0, expectedSamples: Int = 0) {
+    stringIndex = HashIndex(capacity: expectedStrings)
     functionIndex = HashIndex()
     sampleIndex = HashIndex(capacity: expectedSamples)
     // The empty string is found like any other.
@@ -68,6 +68,9 @@ package struct ProfileBuilder: Sendable {
     stringIndex.insert(hash, place: handle.index)
     return handle
   }
+
+  /// A string that the caller knows to be unlike all others, before and after: it is not found again.
+  package mutating func newString(utf8 text: Span<UInt8>) -> StringHandle { profile.strings.append(text) }
 
   private static func hash(_ text: Span<UInt8>) -> UInt64 {
     var hash = IntegerHash()

@@ -51,7 +51,7 @@ struct ProfileAssembly {
   init(_ replay: Replay, labelsSamples: Bool) {
     self.labelsSamples = labelsSamples
     let count = replay.locations.locations.count
-    builder = ProfileBuilder(expectedLocations: count, expectedSamples: replay.contents.groups.count)
+    builder = ProfileBuilder(expectedStrings: replay.names.strings.count, expectedSamples: replay.contents.groups.count)
     handles = [UInt32](repeating: 0, count: count)
     bareFunctions = [UInt32](repeating: 0, count: replay.names.strings.count)
     threadNames = [StringHandle?](repeating: nil, count: replay.contents.threadNames.count)
@@ -197,6 +197,9 @@ struct ProfileAssembly {
     let bytes = nameBytes
     nameBytes = []
     defer { nameBytes = bytes }
+    // Half of all places may lie in no mapping, and each has a name of its own. Only a place in an image whose record is
+    // lost may be called the same; then the name is there twice, which readers do not mind.
+    if location.image == CodeLocation.unmapped { return builder.newString(utf8: bytes.span) }
     return builder.string(utf8: bytes.span)
   }
 

@@ -135,12 +135,16 @@ package struct SymbolNames: Sendable {
     (entry == 0 ? 0 : Int(frameEnds[entry - 1]))..<Int(frameEnds[entry])
   }
 
+  private func hasFrames(_ table: Range<Int>) -> Bool {
+    !table.isEmpty && frameRange(table.lowerBound).lowerBound < frameRange(table.upperBound - 1).upperBound
+  }
+
   private func entry(of location: CodeLocation, _ cursor: inout Cursor) -> Int? {
     if !cursor.isKnown || cursor.image != location.image {
       cursor.image = location.image
       cursor.table = tables[location.image]
       // Of memory without an image nothing has a name.
-      cursor.hasFrames = cursor.table.map { !$0.isEmpty && frameRange($0.lowerBound).lowerBound < frameRange($0.upperBound - 1).upperBound } ?? false
+      cursor.hasFrames = cursor.table.map { hasFrames($0) } ?? false
       cursor.isKnown = true
     }
     guard let table = cursor.table else { return nil }

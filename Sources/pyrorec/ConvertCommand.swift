@@ -120,7 +120,7 @@ struct ConvertCommand: ParsableCommand {
     var options = FormatOptions()
     options.annotate = annotate
     options.lines = lines
-    try console.write(to: path, createsDirectories: createsDirectories) { (put: (([UInt8]) throws(SystemCallError) -> Void)) throws(SystemCallError) in
+    try console.write(to: path, createsDirectories: createsDirectories) { (put: Console.Put) throws(SystemCallError) in
       try format.encode(profile, options, to: put)
     }
   }

@@ -3,17 +3,18 @@ import Base
 import Glibc
 
 extension Console {
+  /// Takes the next piece of a result.
+  typealias Put = ([UInt8]) throws(SystemCallError) -> Void
+
   /// Writes a whole result to `path`, or to standard output. A file appears under its name only once it is whole.
   func write(_ bytes: [UInt8], to path: String?, createsDirectories: Bool = false) throws {
-    try write(to: path, createsDirectories: createsDirectories) { (put: (([UInt8]) throws(SystemCallError) -> Void)) throws(SystemCallError) in
-      try put(bytes)
-    }
+    try write(to: path, createsDirectories: createsDirectories) { (put: Put) throws(SystemCallError) in try put(bytes) }
   }
 
   /// As the other, for a result that `body` gives away in pieces.
   func write(
     to path: String?, createsDirectories: Bool = false,
-    _ body: (([UInt8]) throws(SystemCallError) -> Void) throws(SystemCallError) -> Void
+    _ body: (Put) throws(SystemCallError) -> Void
   ) throws {
     do throws(SystemCallError) {
       guard let path, path != "-" else {
