@@ -137,7 +137,7 @@ package final class Recorder {
       self.sideband = sideband
       self.writer = writer
       self.signals = signals
-      copier = ImageCopier(sink: writer, mode: configuration.images, files: files)
+      copier = ImageCopier(sink: writer, mode: configuration.images, files: files, kernelNames: sampler.kernelNames)
       let answering: any ProcessFileSystem = tape.map { tape in TapingProcessFileSystem(files) { tape.write($0) } } ?? files
       core = RecordingCore(files: answering, opener: LiveImageOpener(), sink: writer, copier: copier)
     }
