@@ -63,7 +63,7 @@ import TraceFormat
     var values = pyrorec_settings()
     values.filter_processes = settings.filtersProcesses ? 1 : 0
     values.filter_cgroups = UInt32(settings.cgroupDescriptors.count)
-    values.wakeup_bytes = UInt64(bytes / 8)
+    values.wakeup_bytes = UInt64(bytes / 4)
     values.self_pid = UInt32(getpid())
     var size = 0
     guard let initial = unsafe bpf_map__initial_value(constants, &size), size >= MemoryLayout<pyrorec_settings>.size
@@ -161,8 +161,8 @@ import TraceFormat
   }
 
   private func collect(_ sample: UnsafeRawBufferPointer) {
-    let length = UInt32(truncatingIfNeeded: sample.count)
-    for shift: UInt32 in [0, 8, 16, 24] { collected.append(UInt8(truncatingIfNeeded: length >> shift)) }
+    let length = UInt32(truncatingIfNeeded: sample.count).littleEndian
+    unsafe withUnsafeBytes(of: length) { unsafe collected.append(contentsOf: $0) }
     unsafe collected.append(contentsOf: sample)
   }
 
