@@ -210,6 +210,7 @@ package final class RecordingCore {
   private func apply(_ event: SidebandEvent, facts: ProcessFacts?, image: ImageTable.Image?) throws(TraceError) {
     let pid = event.process.rawValue
     let time = event.time.nanoseconds
+    if case .mapping = event.kind {} else { forgetRecentThreads() }
     switch event.kind {
     case .lost(let count):
       lose(.perfBufferFull, count)
@@ -306,6 +307,7 @@ package final class RecordingCore {
   }
 
   private func end(_ pid: UInt32, time: UInt64) throws(TraceError) {
+    forgetRecentThreads()
     guard let process = processes.removeValue(forKey: pid) else { return }
     guard let handle = process.handle else { return }
     try sink.append(
@@ -347,14 +349,48 @@ package final class RecordingCore {
 
   // MARK: Samples
 
+  /// What samples of late said of their threads, by thread id: good until an event of another kind than a mapping.
+  private struct RecentThread {
+    var id: UInt32
+    var handle: ThreadHandle
+    var process: RecordedProcess
+  }
+  private static let recentThreadCount = 64
+  private var recentThreads = [RecentThread?](repeating: nil, count: recentThreadCount)
+  private var hasRecentThreads = false
+  private func forgetRecentThreads() {
+    guard hasRecentThreads else { return }
+    hasRecentThreads = false
+    for index in recentThreads.indices { recentThreads[index] = nil }
+  }
+
   private func record(_ event: borrowing SampleEvent) throws(TraceError) {
-    guard let process = try process(for: event) else { return lose(.overLimit, 1) }
-    if process.handle == nil { try materialize(process) }
-    guard let handle = process.handle, let space = process.space else { return }
-    let thread = try thread(for: event, in: process, handle: handle)
+    let place = Int(truncatingIfNeeded: event.thread) & (Self.recentThreadCount - 1)
+    let process: RecordedProcess
+    let thread: ThreadHandle
+    if let recent = recentThreads[place], recent.id == event.thread, recent.process.pid == event.process,
+      recent.process.startTime == event.startTime
+    {
+      process = recent.process
+      thread = recent.handle
+    } else {
+      guard let found = try self.process(for: event) else { return lose(.overLimit, 1) }
+      process = found
+      if process.handle == nil { try materialize(process) }
+      guard let handle = process.handle else { return }
+      thread = try self.thread(for: event, in: process, handle: handle)
+      if process.startIsExact {
+        recentThreads[place] = RecentThread(id: event.thread, handle: thread, process: process)
+        hasRecentThreads = true
+      }
+    }
+    guard let space = process.space else { return }
     let user = stacks.intern(event.userWords, addressSpace: space)
     let kernel = stacks.intern(event.kernelWords, addressSpace: .kernel)
-    if !stacks.newFrames.isEmpty { note(stacks.takeNewFrames(), of: process) }
+    if !stacks.newFrames.isEmpty {
+      note(stacks.newFrames, of: process)
+      stacks.forgetNewFrames()
+    }
     while pending.count <= Int(event.cpu) {
       guard pending.count < 8192 else { return lose(.malformedEvent, 1) }  // CONFIG_NR_CPUS ends there
       pending.append([])
@@ -473,16 +509,18 @@ package final class RecordingCore {
 
   /// Asks for a copy of every image that a frame seen for the first time lies in.
   private func note(_ frames: [(addressSpace: UInt32, address: UInt64)], of process: RecordedProcess) {
-    var kernel: [UInt64] = []
+    // Frames one after another mostly lie in one image, and most images were asked for before.
+    var asked = (start: UInt64(0), end: UInt64(0))
     for frame in frames {
       if frame.addressSpace == AddressSpaceHandle.kernel.rawValue {
-        kernel.append(frame.address)
-      } else if let mapping = process.mapping(at: frame.address), !mapping.image.isWanted {
+        newKernelAddresses.append(frame.address)
+      } else if frame.address < asked.start || frame.address >= asked.end, let mapping = process.mapping(at: frame.address) {
+        asked = (mapping.start, mapping.end)
+        guard !mapping.image.isWanted else { continue }
         mapping.image.isWanted = true
         copier.copy(images.request(for: mapping.image))
       }
     }
-    newKernelAddresses += kernel
   }
 
   // MARK: Writing

@@ -39,8 +39,11 @@ struct StackTable: ~Copyable {
   /// shares its outer half, which then need not be looked up frame by frame.
   private static let recentSlots = 8
   private static let recentDepth = 256
-  private var recentValues = [UInt64](repeating: 0, count: recentSlots * recentDepth)
-  private var recentNodes = [UInt32](repeating: 0, count: recentSlots * recentDepth)
+  private struct Recent: BitwiseCopyable {
+    var value: UInt64
+    var node: UInt32
+  }
+  private var recents = ZeroedTable<Recent>(count: recentSlots * recentDepth)
   private var recentCounts = [Int](repeating: 0, count: recentSlots)
   private var recentSpaces = [UInt32](repeating: .max, count: recentSlots)
 
@@ -50,7 +53,7 @@ struct StackTable: ~Copyable {
   /// What is new since the last `takeBatch`.
   private var batch: StackBatch
 
-  /// New frames since the last `takeNewFrames`, for whoever copies images and looks up kernel symbols.
+  /// New frames since the last `forgetNewFrames`, for whoever copies images and looks up kernel symbols.
   private(set) var newFrames: [(addressSpace: UInt32, address: UInt64)] = []
 
   init() { batch = StackBatch(firstStack: StackHandle(1), firstNode: NodeHandle(1)) }
@@ -102,10 +105,7 @@ struct StackTable: ~Copyable {
   /// Bytes that the waiting batch will take at most, so that a frame never outgrows its limit.
   var pendingNodeCount: Int { batch.nodes.count }
 
-  mutating func takeNewFrames() -> [(addressSpace: UInt32, address: UInt64)] {
-    defer { newFrames.removeAll(keepingCapacity: true) }
-    return newFrames
-  }
+  mutating func forgetNewFrames() { newFrames.removeAll(keepingCapacity: true) }
 
   private static func word(_ words: RawSpan, _ index: Int) -> UInt64 {
     // Safe: callers pass an index below `byteCount / 8`.
@@ -122,10 +122,12 @@ struct StackTable: ~Copyable {
       // The root is the same; frames as long as they are.
       let known = recentCounts[slot]
       var depth = 0
-      while depth < known, index >= 0, recentValues[base + depth] == value {
-        parent = recentNodes[base + depth]
-        depth += 1
-        index -= 1
+      while depth < known, index >= 0 {
+        let recent = recents[base &+ depth]
+        guard recent.value == value else { break }
+        parent = recent.node
+        depth &+= 1
+        index &-= 1
         if index >= 0 { value = Self.word(words, index) }
       }
     }
@@ -155,8 +157,7 @@ struct StackTable: ~Copyable {
 
   private mutating func remember(_ value: UInt64, _ node: UInt32, depth: Int, _ slot: Int) {
     guard depth < Self.recentDepth else { return }
-    recentValues[slot * Self.recentDepth + depth] = value
-    recentNodes[slot * Self.recentDepth + depth] = node
+    recents[slot &* Self.recentDepth &+ depth] = Recent(value: value, node: node)
   }
 
   private static func bucket(parent: UInt32, value: UInt64) -> Int {
