@@ -115,13 +115,17 @@ package final class ImageCopier: ImageCopying, @unchecked Sendable {
 
   private func write(_ addresses: [UInt64]) throws(TraceError) {
     guard mode != .full else { return }
-    // One less than a return address, as it will be looked up; the leaf's own address lies in the same symbol or is its start.
+    // One less than a return address, as it will be looked up; the leaf's own address mostly lies in the same symbol.
+    var found = try symbols(at: addresses.filter { !isKnown($0) })
+    found += try symbols(at: addresses.map { $0 &- 1 }.filter { !isKnown($0) })
+    guard !found.isEmpty else { return }
+    try sink.append(.kernelSymbols(KernelSymbolsRecord(symbols: found.sorted { $0.address < $1.address })))
+  }
+
+  /// The symbols that cover `addresses` and were not written before.
+  private func symbols(at addresses: [UInt64]) throws(TraceError) -> [KernelSymbolsRecord.Symbol] {
     var asked: [UInt64] = []
-    for address in addresses {
-      for candidate in [address, address &- 1] where !isKnown(candidate) { asked.append(candidate) }
-    }
-    guard !asked.isEmpty else { return }
-    asked.sort()
+    for address in addresses.sorted() where address != asked.last { asked.append(address) }
     var answers = kernelNames?.symbols(at: asked)
     if answers == nil {
       if kernel == nil { try loadKallsyms() }
@@ -132,12 +136,11 @@ package final class ImageCopier: ImageCopying, @unchecked Sendable {
       // Behind the kernel's text lie symbols of data.
       if symbol.module.isEmpty, kernelText.end != 0, symbol.address >= kernelText.end { continue }
       guard !isKnown(symbol.address) else { continue }
-      let place = firstKnown(above: symbol.address)
-      kernelWritten.insert(KernelRange(address: symbol.address, end: symbol.address &+ symbol.byteCount), at: place)
+      let range = KernelRange(address: symbol.address, end: symbol.address &+ symbol.byteCount)
+      kernelWritten.insert(range, at: firstKnown(above: symbol.address))
       found.append(symbol)
     }
-    guard !found.isEmpty else { return }
-    try sink.append(.kernelSymbols(KernelSymbolsRecord(symbols: found)))
+    return found
   }
 
   private func isKnown(_ address: UInt64) -> Bool {
