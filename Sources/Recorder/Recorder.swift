@@ -12,8 +12,9 @@ package final class Recorder {
   /// How long samples stay in the ring buffer unless a part of it is full: what it holds dies with a killed recorder. Many
   /// at a time find the tables in the CPU's caches, from where the profiled programs drive them between two times.
   private static let drainInterval: UInt64 = 800_000_000
-  /// While threads that nobody has told of are seen for the first time, they are asked for their names sooner.
-  private static let firstDrains: (interval: UInt64, during: UInt64) = (200_000_000, 1_000_000_000)
+  /// While threads and files that nobody has told of are seen for the first time, they are looked at sooner: by the first
+  /// frame their names and copies are there.
+  private static let firstDrainInterval: UInt64 = 200_000_000
   private static let soon: UInt64 = 1_000_000
   /// Beginnings of programs wake the loop, which first waits this long for what follows them: a program maps a dozen
   /// files in a few milliseconds, and each waking costs more than what it brings.
@@ -198,6 +199,7 @@ package final class Recorder {
 
       let deadline = configuration.durationNanoseconds.map { start &+ $0 }
       var lastDrain = start
+      var lastFlush = start
       var lastProgress = start
       var end: RecordingReport.End?
       while end == nil {
@@ -206,7 +208,7 @@ package final class Recorder {
           end = .duration
           break
         }
-        let interval = now &- start < Recorder.firstDrains.during ? Recorder.firstDrains.interval : Recorder.drainInterval
+        let interval = now &- start < Recorder.drainInterval ? Recorder.firstDrainInterval : Recorder.drainInterval
         let nextDrain = lastDrain &+ interval
         let rest = min(Self.untilNext(deadline, now), Self.untilNext(nextDrain, now))
         let woken = waiter.wait(nanoseconds: core.wantsAnotherLookSoon ? min(rest, Recorder.soon) : rest)
@@ -232,8 +234,11 @@ package final class Recorder {
         }
         let after = Clock.monotonic()
         if isDrainDue {
-          flush()
           lastDrain = after
+          if after &- lastFlush >= Recorder.drainInterval {
+            flush()
+            lastFlush = after
+          }
         }
         if after &- lastProgress >= 1_000_000_000 {
           onProgress?(Double(after &- start) / 1e9, core.totals.samples, core.totals.lostSamples)

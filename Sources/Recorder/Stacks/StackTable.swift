@@ -11,7 +11,7 @@ struct StackTable: ~Copyable {
   /// Stacks remembered. Power of two.
   static let maximumStacks = 1 << 17
 
-  private struct Node: BitwiseCopyable {
+  struct Node: BitwiseCopyable {
     var value: UInt64
     /// Of the caller, plus one; 0 for a root.
     var parent: UInt32
@@ -25,7 +25,7 @@ struct StackTable: ~Copyable {
 
   /// Stacks are known by two hashes, of 64 and of 32 bits: reading their frames again to compare them would cost more
   /// than all the rest, and that two of them ever share both is less likely than that the memory fails.
-  private struct Stack: BitwiseCopyable {
+  struct Stack: BitwiseCopyable {
     var hash: UInt64
     var check: UInt32
     /// Of the stack plus one, 0 for a free slot.
@@ -39,7 +39,7 @@ struct StackTable: ~Copyable {
   /// shares its outer half, which then need not be looked up frame by frame.
   private static let recentSlots = 8
   private static let recentDepth = 256
-  private struct Recent: BitwiseCopyable {
+  struct Recent: BitwiseCopyable {
     var value: UInt64
     var node: UInt32
   }
