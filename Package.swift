@@ -35,6 +35,7 @@ let package = Package(
   targets: [
     // C: what the kernel side and Swift both read, and the libraries, one room each.
     .target(name: "CRecorderABI", path: "bpf/abi"),
+    .target(name: "CUnwind", dependencies: ["CRecorderABI"], path: "bpf/host", cSettings: [.headerSearchPath("..")]),
     .systemLibrary(name: "CLZ4", path: "Sources/CLZ4"),
     .systemLibrary(name: "CZlib", path: "Sources/CZlib"),
     .target(name: "CLibBPF", path: "Sources/CLibBPF", linkerSettings: staticBPF),
@@ -57,7 +58,7 @@ let package = Package(
     room("Symbolize", ["Base", "ObjectFile", "CDemangle"], settings: lifetimes),
     .target(
       name: "Recorder",
-      dependencies: ["Base", "TraceFormat", "ObjectFile", "Targets", "CRecorderABI", "CLibBPF", "CLaunch"],
+      dependencies: ["Base", "TraceFormat", "ObjectFile", "Targets", "CRecorderABI", "CUnwind", "CLibBPF", "CLaunch"],
       swiftSettings: lifetimes, plugins: ["CompileBPF"]),
     room("Replayer", ["Base", "TraceFormat", "Symbolize", "ObjectFile", "Targets", "Profile"], settings: lifetimes),
     room("Uploader", ["Base", "Profile", "CCurl"]),
@@ -79,7 +80,7 @@ let package = Package(
     tests("TargetsTests", ["Targets", "Base"]),
     tests("ProfileTests", ["Profile", "Base"]),
     tests("SymbolizeTests", ["Symbolize", "ObjectFile", "Base"]),
-    tests("RecorderTests", ["Recorder", "TraceFormat", "ObjectFile", "Base", "CRecorderABI"]),
+    tests("RecorderTests", ["Recorder", "TraceFormat", "ObjectFile", "Base", "CRecorderABI", "CUnwind"]),
     tests("ReplayerTests", ["Replayer", "TraceFormat", "Symbolize", "Profile", "Targets", "Base"]),
     tests("UploaderTests", ["Uploader", "Profile", "Base"]),
     tests("PipelineTests", ["Replayer", "Recorder", "TraceFormat", "Symbolize", "Profile", "Base"]),
