@@ -9,7 +9,7 @@ package struct UnwindRule: Hashable, Sendable, BitwiseCopyable {
   package var fpKind: UInt8 = 0
   package var fpRegister: UInt8 = 0
   package var flags: UInt8 = 0
-  package var reserved: UInt8 = 0
+  package var cfaIndex: UInt8 = 0
   package var cfaOffset: Int32 = 0
   package var cfaAdd: Int32 = 0
   package var raOffset: Int32 = 0
@@ -19,7 +19,7 @@ package struct UnwindRule: Hashable, Sendable, BitwiseCopyable {
   @inline(__always) var words: (UInt64, UInt64, UInt64) {
     let kinds =
       UInt64(cfaKind) | UInt64(cfaRegister) << 8 | UInt64(raKind) << 16 | UInt64(raRegister) << 24 | UInt64(fpKind) << 32
-      | UInt64(fpRegister) << 40 | UInt64(flags) << 48 | UInt64(reserved) << 56
+      | UInt64(fpRegister) << 40 | UInt64(flags) << 48 | UInt64(cfaIndex) << 56
     let cfa = UInt64(UInt32(bitPattern: cfaOffset)) | UInt64(UInt32(bitPattern: cfaAdd)) << 32
     let saved = UInt64(UInt32(bitPattern: raOffset)) | UInt64(UInt32(bitPattern: fpOffset)) << 32
     return (kinds, cfa, saved)
@@ -31,7 +31,7 @@ package struct UnwindRule: Hashable, Sendable, BitwiseCopyable {
   package var abi: pyrorec_unwind_rule {
     pyrorec_unwind_rule(
       cfa_kind: cfaKind, cfa_register: cfaRegister, ra_kind: raKind, ra_register: raRegister, fp_kind: fpKind,
-      fp_register: fpRegister, flags: flags, reserved: reserved, cfa_offset: cfaOffset, cfa_add: cfaAdd, ra_offset: raOffset,
+      fp_register: fpRegister, flags: flags, cfa_index: cfaIndex, cfa_offset: cfaOffset, cfa_add: cfaAdd, ra_offset: raOffset,
       fp_offset: fpOffset)
   }
 }
@@ -57,6 +57,7 @@ enum RuleCode {
   static let numbered = UInt8(PYROREC_REGISTER_NUMBERED.rawValue)
   static let cfaRegister = UInt8(PYROREC_CFA_REGISTER.rawValue)
   static let cfaDeref = UInt8(PYROREC_CFA_DEREF.rawValue)
+  static let cfaDerefIndexed = UInt8(PYROREC_CFA_DEREF_INDEXED.rawValue)
   static let same = UInt8(PYROREC_VALUE_SAME.rawValue)
   static let atCFA = UInt8(PYROREC_VALUE_AT_CFA.rawValue)
   static let inRegister = UInt8(PYROREC_VALUE_IN_REGISTER.rawValue)

@@ -6,6 +6,8 @@ enum FrameExpression: Equatable {
   case register(UInt64, Int64)
   /// *(register + offset) + add
   case deref(UInt64, Int64, add: Int64)
+  /// *(register + 8 * index + offset) + add
+  case derefIndexed(UInt64, index: UInt64, Int64, add: Int64)
   case other
 
   /// - Parameter place: where it stands in `bytes` (`ExpressionPlace`).
@@ -18,6 +20,7 @@ enum FrameExpression: Equatable {
   private enum Code {
     static let deref: UInt8 = 0x06
     static let and: UInt8 = 0x1a
+    static let multiply: UInt8 = 0x1e
     static let plus: UInt8 = 0x22
     static let plusConstant: UInt8 = 0x23
     static let shiftLeft: UInt8 = 0x24
@@ -46,16 +49,25 @@ enum FrameExpression: Equatable {
       if reader.isAtEnd { return .deref(register, sum.partialValue, add: 0) }
       guard let more = constant(&reader), reader.isAtEnd else { return .other }
       return .deref(register, sum.partialValue, add: more)
-    case Code.register0 + 16:  // rip: the stub of a procedure linkage table, as ld and lld write it
-      guard register == 7, offset == 8, reader.sleb128() == 0, reader.byte() == Code.literal0 + 15, reader.byte() == Code.and
+    case Code.register0 + 16:  // rip
+      return register == 7 && offset == 8 ? plt(&reader) : .other
+    case Code.register0..<(Code.register0 + 32):
+      guard reader.sleb128() == 0, reader.byte() == Code.literal0 + 8, reader.byte() == Code.multiply,
+        reader.byte() == Code.plus, reader.byte() == Code.deref, let add = constant(&reader), reader.isAtEnd
       else { return .other }
-      let threshold = reader.byte() &- Code.literal0
-      guard threshold == 11 || threshold == 10, reader.byte() == Code.greaterOrEqual, reader.byte() == Code.literal0 + 3,
-        reader.byte() == Code.shiftLeft, reader.byte() == Code.plus, reader.isAtEnd
-      else { return .other }
-      return .plt(threshold: threshold)
+      return .derefIndexed(register, index: UInt64(next - Code.register0), offset, add: add)
     default: return .other
     }
+  }
+
+  /// The stub of a procedure linkage table, as ld and lld write it: sp + 8 + ((rip & 15) >= threshold) << 3.
+  private static func plt(_ reader: inout FrameReader) -> Self {
+    guard reader.sleb128() == 0, reader.byte() == Code.literal0 + 15, reader.byte() == Code.and else { return .other }
+    let threshold = reader.byte() &- Code.literal0
+    guard threshold == 11 || threshold == 10, reader.byte() == Code.greaterOrEqual, reader.byte() == Code.literal0 + 3,
+      reader.byte() == Code.shiftLeft, reader.byte() == Code.plus, reader.isAtEnd
+    else { return .other }
+    return .plt(threshold: threshold)
   }
 
   /// `DW_OP_breg0` … `DW_OP_breg31`, `DW_OP_bregx`.

@@ -35,6 +35,14 @@ struct RuleMaker: Sendable {
         guard set(&rule, register, offset), let add = Int32(exactly: add) else { return .number(RuleNumber.unsupported) }
         rule.cfaKind = RuleCode.cfaDeref
         rule.cfaAdd = add
+      case .derefIndexed(let register, let index, let offset, let add):
+        guard set(&rule, register, offset), let (code, _) = registers.code(index), let add = Int32(exactly: add) else {
+          return .number(RuleNumber.unsupported)
+        }
+        rule.cfaKind = RuleCode.cfaDerefIndexed
+        rule.cfaIndex = code
+        rule.cfaAdd = add
+        rule.flags |= RuleCode.leafOnly
       case .other: return .number(RuleNumber.unsupported)
       }
     case .undefined: return .number(RuleNumber.unsupported)
