@@ -55,6 +55,7 @@ let package = Package(
     .target(name: "ObjectFile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
     .target(name: "Profile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
     room("Targets", ["Base"]),
+    room("Unwind", ["Base", "ObjectFile", "CRecorderABI"], settings: lifetimes),
     room("Symbolize", ["Base", "ObjectFile", "CDemangle"], settings: lifetimes),
     .target(
       name: "Recorder",
@@ -79,6 +80,7 @@ let package = Package(
     tests("ObjectFileTests", ["ObjectFile", "Base"]),
     tests("TargetsTests", ["Targets", "Base"]),
     tests("ProfileTests", ["Profile", "Base"]),
+    tests("UnwindTests", ["Unwind", "ObjectFile", "Base"]),
     tests("SymbolizeTests", ["Symbolize", "ObjectFile", "Base"]),
     tests("RecorderTests", ["Recorder", "TraceFormat", "ObjectFile", "Base", "CRecorderABI", "CUnwind"]),
     tests("ReplayerTests", ["Replayer", "TraceFormat", "Symbolize", "Profile", "Targets", "Base"]),
@@ -90,11 +92,16 @@ let package = Package(
   swiftLanguageModes: [.v6]
 )
 
-// A server that takes pushes by Pyroscope's rules, for trying uploads where there is none:
-//   PYROREC_TOOLS=1 swift run push-receiver
+// Not part of the product, built on request:
+//   PYROREC_TOOLS=1 swift run push-receiver     takes pushes by Pyroscope's rules, for trying uploads where there is no server
+//   PYROREC_TOOLS=1 swift run unwind-tables     builds unwind tables of files, and measures or prints them
 if Context.environment["PYROREC_TOOLS"] != nil {
   package.targets.append(
     .executableTarget(
       name: "push-receiver", dependencies: ["TestSupport", "Profile", "Base"], path: "Tests/PushReceiver",
       swiftSettings: common, linkerSettings: [.linkedLibrary(":liblz4.a"), .linkedLibrary(":libz.a")]))
+  package.targets.append(
+    .executableTarget(
+      name: "unwind-tables", dependencies: ["Unwind", "Base"], path: "Benchmarks/UnwindTables", swiftSettings: common,
+      linkerSettings: [.linkedLibrary(":libz.a")]))
 }
