@@ -1,4 +1,5 @@
 import Base
+import CRecorderABI
 package import TraceFormat
 
 /// What one look at the kernel's buffers brought, and when: all that the recorder's logic knows of the kernel.
@@ -64,13 +65,29 @@ package final class RecordingCore {
     package var processes = 0
   }
 
-  package init(
+  /// `nil` where the sampler walks frame pointers.
+  private let unwinder: StackUnwinder?
+  private let waitingStacks: WaitingStacks?
+  /// Processes whose mappings changed since the sampler was told of them.
+  private var changedProcesses: Set<UInt32> = []
+
+  package convenience init(
     files: any ProcessFileSystem, opener: any ImageOpener, sink: any RecordSink, copier: any ImageCopying
+  ) {
+    self.init(files: files, opener: opener, sink: sink, copier: copier, unwinder: nil)
+  }
+
+  init(
+    files: any ProcessFileSystem, opener: any ImageOpener, sink: any RecordSink, copier: any ImageCopying,
+    unwinder: StackUnwinder?
   ) {
     self.files = files
     self.sink = sink
     self.copier = copier
+    self.unwinder = unwinder
+    waitingStacks = unwinder.map { WaitingStacks($0) }
     images = ImageTable(opener: opener)
+    if let unwinder { images.onNewImage = { unwinder.see($0) } }
   }
 
   // MARK: What is running when the recording begins
@@ -81,6 +98,16 @@ package final class RecordingCore {
     for pid in files.processes() where only?.contains(pid) ?? true {
       if processes[pid] == nil { adopt(pid, time: time) }
     }
+    publishChanges()
+  }
+
+  /// Tells the sampler which mappings the processes have that changed.
+  private func publishChanges() {
+    guard let unwinder, !changedProcesses.isEmpty else { return }
+    for pid in changedProcesses {
+      if let process = processes[pid] { unwinder.publish(process) }
+    }
+    changedProcesses.removeAll(keepingCapacity: true)
   }
 
   @discardableResult
@@ -104,6 +131,7 @@ package final class RecordingCore {
       }
     }
     processes[pid] = process
+    changedProcesses.insert(pid)
     return process
   }
 
@@ -175,6 +203,8 @@ package final class RecordingCore {
       // Read early, applied late: what was learnt now stays with the event's process.
       if let facts = factsByEvent[index] { heldFacts[heldKey(events[index])] = facts }
     }
+    publishChanges()
+    try finishWaitingStacks()
     forgetExited()
   }
 
@@ -207,6 +237,7 @@ package final class RecordingCore {
       else { return }
       let child = RecordedProcess(forkOf: source, pid: pid, time: time)
       processes[pid] = child
+      changedProcesses.insert(pid)
       threads[event.thread.rawValue] = RecordedThread(
         process: pid, comm: threads[parentThread.rawValue]?.comm ?? source.facts.comm)
     case .comm(let name, let isExec):
@@ -260,7 +291,9 @@ package final class RecordingCore {
       process.attemptsLeft = 40
       awaitingFacts.append(process)
     }
+    if let unwinder { process.change = RecordedProcess.Change(generation: unwinder.nextGeneration, begin: 0, end: .max) }
     processes[pid] = process
+    changedProcesses.insert(pid)
   }
 
   private func insert(_ mapping: RecordedProcess.Mapping, into process: RecordedProcess) throws(TraceError) {
@@ -271,8 +304,11 @@ package final class RecordingCore {
     switch process.insert(mapping) {
     case .known: return
     case .added:
+      changedProcesses.insert(process.pid)
       if let space = process.space { try write(mapping, in: space) }
     case .replaced:
+      changedProcesses.insert(process.pid)
+      if let unwinder { process.noteChange(generation: unwinder.nextGeneration, mapping.start, mapping.end) }
       guard let old = process.space, let handle = process.handle else { return }
       let space = AddressSpaceHandle(nextSpace)
       nextSpace += 1
@@ -299,6 +335,7 @@ package final class RecordingCore {
       count += 1
       guard let process = processes[pid], process.exitedAt == time else { continue }
       try? end(pid, time: time)  // a full disk shows itself at the next flush
+      unwinder?.forget(pid)
       onProcessGone?(pid)
     }
     exited.removeFirst(count)
@@ -327,19 +364,64 @@ package final class RecordingCore {
     if process.handle == nil { try materialize(process) }
     guard let handle = process.handle, let space = process.space else { return }
     let thread = try thread(for: event, in: process, handle: handle)
-    let user = stacks.intern(event.userWords, addressSpace: space)
     let kernel = stacks.intern(event.kernelWords, addressSpace: .kernel)
-    if !stacks.newFrames.isEmpty { note(stacks.takeNewFrames(), of: process) }
-    while pending.count <= Int(event.cpu) {
+    let sample = Sample(
+      cpu: event.cpu, timeMicroseconds: event.time / 1000, thread: thread, userStack: .empty, kernelStack: kernel,
+      event: EventHandle(event.event), weight: event.weight, result: event.result)
+    if event.extraKind == UInt8(PYROREC_EXTRA_STACK), let copy = StackCopy(event.extra) {
+      let stack = WaitingStack(
+        sample: sample, space: space, process: process, copy: copy, frames: event.userFrames, now: now)
+      if let finished = waitingStacks.map({ $0.take(stack) }) ?? .some(stack.asItIs) { try append(finished) }
+    } else if let change = process.change, event.generation != 0, event.generation < change.generation {
+      try append(WaitingStack.cut(sample, space: space, process: process, frames: event.userFrames, change))
+    } else {
+      try append(sample, user: event.userWords, space: space, mappings: process.mappings)
+    }
+  }
+
+  private func append(_ stack: FinishedStack) throws(TraceError) {
+    var sample = stack.sample
+    sample.result = stack.result
+    // Safe: a word has no padding, so every byte of it is initialized.
+    try append(sample, user: unsafe stack.frames.span.bytes, space: stack.space, mappings: stack.mappings)
+  }
+
+  private func append(
+    _ incomplete: Sample, user: RawSpan, space: AddressSpaceHandle, mappings: [RecordedProcess.Mapping]
+  ) throws(TraceError) {
+    var sample = incomplete
+    sample.userStack = stacks.intern(user, addressSpace: space)
+    if !stacks.newFrames.isEmpty { note(stacks.takeNewFrames(), in: mappings) }
+    let cpu = Int(sample.cpu)
+    while pending.count <= cpu {
       guard pending.count < 8192 else { return lose(.malformedEvent, 1) }  // CONFIG_NR_CPUS ends there
       pending.append([])
     }
-    pending[Int(event.cpu)].append(
-      Sample(
-        cpu: event.cpu, timeMicroseconds: event.time / 1000, thread: thread, userStack: user, kernelStack: kernel,
-        event: EventHandle(event.event), weight: event.weight, result: event.result))
+    pending[cpu].append(sample)
     pendingCount += 1
     totals.samples += 1
+  }
+
+  /// Takes in tables that were built, and records the samples that waited for them.
+  package func takeTables() throws(TraceError) {
+    guard let unwinder, unwinder.takeFinished() else { return }
+    try finishWaitingStacks()
+  }
+
+  private func finishWaitingStacks() throws(TraceError) {
+    guard let waitingStacks, !waitingStacks.isEmpty else { return }
+    for stack in waitingStacks.takeFinished(now: now) {
+      try append(stack)
+      if pendingCount >= Self.maximumPendingSamples || stacks.pendingNodeCount >= Self.maximumPendingNodes { try writePending() }
+    }
+  }
+
+  /// Whether samples wait for their tables.
+  package var hasWaitingStacks: Bool { waitingStacks.map { !$0.isEmpty } ?? false }
+
+  /// Records what still waits as it is.
+  package func giveUpWaiting() throws(TraceError) {
+    for stack in waitingStacks?.takeFinished(now: .max) ?? [] { try append(stack) }
   }
 
   private func process(for event: borrowing SampleEvent) throws(TraceError) -> RecordedProcess? {
@@ -447,12 +529,12 @@ package final class RecordingCore {
   }
 
   /// Asks for a copy of every image that a frame seen for the first time lies in.
-  private func note(_ frames: [(addressSpace: UInt32, address: UInt64)], of process: RecordedProcess) {
+  private func note(_ frames: [(addressSpace: UInt32, address: UInt64)], in mappings: [RecordedProcess.Mapping]) {
     var kernel: [UInt64] = []
     for frame in frames {
       if frame.addressSpace == AddressSpaceHandle.kernel.rawValue {
         kernel.append(frame.address)
-      } else if let mapping = process.mapping(at: frame.address), !mapping.image.isWanted {
+      } else if let mapping = RecordedProcess.mapping(at: frame.address, in: mappings), !mapping.image.isWanted {
         mapping.image.isWanted = true
         copier.copy(images.request(for: mapping.image))
       }
@@ -476,6 +558,8 @@ package final class RecordingCore {
     var samples: [Sample] = []
     samples.reserveCapacity(pendingCount)
     for cpu in pending.indices {
+      // Those that waited for their tables come late.
+      if waitingStacks != nil { pending[cpu].sort { $0.timeMicroseconds < $1.timeMicroseconds } }
       samples += pending[cpu]
       pending[cpu].removeAll(keepingCapacity: true)
     }

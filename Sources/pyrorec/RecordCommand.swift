@@ -35,6 +35,11 @@ struct RecordCommand: ParsableCommand {
   @Option(help: ArgumentHelp("What to copy of the files that samples hit: symbols, full or none.", valueName: "what"))
   var images = RecorderConfiguration.Images.symbols
 
+  @Option(
+    help: ArgumentHelp(
+      "How user stacks are found: tables (of every file, also without frame pointers) or frame-pointers.", valueName: "how"))
+  var unwind = RecorderConfiguration.Unwind.tables
+
   @Flag(help: "Exit with status 2 when samples were lost.")
   var strict = false
 
@@ -61,6 +66,7 @@ struct RecordCommand: ParsableCommand {
     configuration.containers = container
     configuration.command = command
     configuration.images = images
+    configuration.unwind = unwind
     configuration.recorderVersion = Pyrorec.version
     configuration.tapePath = tape
     let recorder = Recorder(configuration)
@@ -83,6 +89,9 @@ struct RecordCommand: ParsableCommand {
     if let failure = report.writeFailure {
       console.error("recording stopped: \(failure). What was recorded until then is kept in \(report.path)")
     }
+    if let reason = report.unwindFallback {
+      console.warning("stacks were found by frame pointers, not by unwind tables: \(reason)")
+    }
     if let signal = report.commandSignal {
       console.note("\(command[0]) was ended by signal \(signal)")
     } else if let status = report.commandStatus {
@@ -104,3 +113,4 @@ struct RecordCommand: ParsableCommand {
 }
 
 extension RecorderConfiguration.Images: ExpressibleByArgument {}
+extension RecorderConfiguration.Unwind: ExpressibleByArgument {}

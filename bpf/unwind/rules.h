@@ -130,7 +130,12 @@ UNWIND_INLINE int unwind_by_rule(environment env, struct unwinder *u, const stru
 	if (unwind_register(s, rule->cfa_register, &cfa))
 		return unwind_guess(env, u, PYROREC_UNWIND_UNSUPPORTED_RULE);
 	cfa += (s64)rule->cfa_offset;
-	if (rule->cfa_kind == PYROREC_CFA_DEREF) {
+	if (rule->cfa_kind == PYROREC_CFA_DEREF_INDEXED) {
+		if (unwind_register(s, rule->cfa_index, &base))
+			return unwind_guess(env, u, PYROREC_UNWIND_UNSUPPORTED_RULE);
+		cfa += base * 8;
+	}
+	if (rule->cfa_kind != PYROREC_CFA_REGISTER) {
 		if (unwind_word(env, u, cfa, &cfa))
 			return unwind_end(u, PYROREC_UNWIND_READ_FAULT);
 		cfa += (s64)rule->cfa_add;

@@ -93,15 +93,18 @@ UNWIND_INLINE u32 unwind_rule_in(environment env, const struct pyrorec_unwind_pa
 /* The number of the rule for `address` in `mapping`; -1 when the table is not there yet. */
 UNWIND_INLINE int unwind_rule_at(environment env, const struct pyrorec_unwind_mapping *mapping, u64 address)
 {
+	/* Before the bias, which is there before the table is. */
+	u64 table = *(const volatile u64 *)&mapping->table;
+	UNWIND_ACQUIRE();
 	u64 offset = address - mapping->bias;
 	u64 number = offset >> PYROREC_UNWIND_PAGE_BITS;
 	const struct pyrorec_unwind_page *page;
 
-	if (!mapping->page_count)
-		return mapping->first_page == PYROREC_ABSENCE_PENDING ? -1 : UNWIND_RULE_NO_TABLE;
-	if (number >= mapping->page_count)
+	if (!(table >> 32))
+		return table == PYROREC_ABSENCE_PENDING ? -1 : UNWIND_RULE_NO_TABLE;
+	if (number >= table >> 32)
 		return PYROREC_RULE_NONE;
-	number += mapping->first_page;
+	number += (u32)table;
 	page = environment_page(env, number);
 	if (!page)
 		return PYROREC_RULE_NONE;

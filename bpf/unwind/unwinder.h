@@ -33,6 +33,13 @@ typedef __s64 s64;
  */
 #define UNWIND_OPAQUE(value) __asm__ volatile("" : "+r"(value))
 
+/* What is read after it is read after it: aarch64 and the compiler may see it otherwise. BPF has no such fence for loads. */
+#if defined(__bpf__)
+#define UNWIND_ACQUIRE() __asm__ volatile("" : : : "memory")
+#else
+#define UNWIND_ACQUIRE() __atomic_thread_fence(__ATOMIC_ACQUIRE)
+#endif
+
 /* Stack bytes read at a time. */
 #define UNWIND_WINDOW_BYTES 4096
 /* Less than this is not worth a read of its own. */

@@ -34,6 +34,8 @@ final class ImageTable {
     var descriptor: Int32 = -1
     var handle: ImageHandle?
     var isWanted = false
+    /// How to unwind its code; `nil` before anybody asked, and for memory without a file.
+    var unwinding: UnwindImage?
 
     init(kind: ImageRecord.Kind, path: String, wasDeleted: Bool, key: Key) {
       self.kind = kind
@@ -60,6 +62,8 @@ final class ImageTable {
   private var opened: [Image] = []
   private let opener: any ImageOpener
   private var nextHandle: UInt32 = 1
+  /// Told of each image when it is new, while its file is open.
+  var onNewImage: ((Image) -> Void)?
 
   init(opener: any ImageOpener) { self.opener = opener }
 
@@ -92,6 +96,7 @@ final class ImageTable {
       opened.append(image)
       if opened.count > Self.maximumOpen { closeOldest() }
     }
+    onNewImage?(image)
     return image
   }
 

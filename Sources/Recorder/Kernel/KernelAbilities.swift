@@ -1,4 +1,5 @@
 import Base
+import CLibBPF
 import Glibc
 
 /// What this kernel and these privileges allow, asked before anything is loaded so that the reason can be named.
@@ -21,6 +22,18 @@ enum KernelAbilities {
       throw .kernelTooOld(release: release, needs: "5.8", for: "a BPF ring buffer")
     }
     guard unsafe access(typeFormat, R_OK) == 0 else { throw .noBTF(path: typeFormat) }
+  }
+
+  /// Why the sampler cannot unwind by tables on this kernel, in words; `nil` when it can.
+  static func missingForTables() -> String? {
+    // enum bpf_func_id, linux/bpf.h: never renumbered.
+    let needed: [(number: UInt32, name: String, since: String)] = [
+      (181, "bpf_loop", "5.17"), (175, "bpf_task_pt_regs", "5.15"), (158, "bpf_get_current_task_btf", "5.11"),
+    ]
+    for helper in needed where pyrorec_has_helper(helper.number) == 0 {
+      return "the kernel has no \(helper.name), which came with Linux \(helper.since)"
+    }
+    return nil
   }
 
   private static func effectiveCapabilities(_ files: any ProcessFileSystem) -> UInt64 {

@@ -29,6 +29,16 @@ final class RecordedProcess {
   var handle: ProcessHandle?
   var space: AddressSpaceHandle?
   var exitedAt: UInt64?
+  /// The mappings as the sampler's unwinder was given them; `nil` after a change.
+  var layout: UnwindLayout?
+  /// The last change of what an address means: samples unwound in an older generation are right only before it.
+  var change: Change?
+  struct Change {
+    /// The first generation that knows of it.
+    var generation: UInt64
+    var begin: UInt64
+    var end: UInt64
+  }
 
   init(pid: UInt32, facts: ProcessFacts, startTime: UInt64, scannedAt: UInt64, programTime: UInt64) {
     self.pid = pid
@@ -47,6 +57,8 @@ final class RecordedProcess {
     scannedAt = 0
     programTime = time
     mappings = parent.mappings
+    layout = parent.layout
+    change = parent.change
   }
 
   enum Insertion { case known, added, replaced }
@@ -63,6 +75,7 @@ final class RecordedProcess {
     while end < mappings.count, mappings[end].start < mapping.end { end += 1 }
     if end == low {
       mappings.insert(mapping, at: low)
+      layout = nil
       return .added
     }
     // mprotect and a mapping that grows report the same file at the same place again, and a code cache its memory:
@@ -89,12 +102,27 @@ final class RecordedProcess {
       rest.append(tail)
     }
     mappings.replaceSubrange(low..<end, with: rest)
+    layout = nil
     return isSame ? .added : .replaced
   }
 
-  func removeAllMappings() { mappings = [] }
+  /// What lies there means something else from `generation` on.
+  func noteChange(generation: UInt64, _ begin: UInt64, _ end: UInt64) {
+    guard let before = change else {
+      change = Change(generation: generation, begin: begin, end: end)
+      return
+    }
+    change = Change(generation: generation, begin: min(before.begin, begin), end: max(before.end, end))
+  }
 
-  func mapping(at address: UInt64) -> Mapping? {
+  func removeAllMappings() {
+    mappings = []
+    layout = nil
+  }
+
+  func mapping(at address: UInt64) -> Mapping? { Self.mapping(at: address, in: mappings) }
+
+  static func mapping(at address: UInt64, in mappings: [Mapping]) -> Mapping? {
     var low = 0
     var high = mappings.count
     while low < high {

@@ -2,7 +2,7 @@
 /*
  * How tables and address spaces lie in memory that the recorder writes and the unwinder reads, in the kernel and on the
  * host. What is published never changes: a changed address space is written anew, given a new generation, and only then
- * do its processes point to it. What nobody points to any more is used again after every running sample has ended.
+ * do its processes point to it; only the tables of its mappings come and go. What nobody points to any more is used again after every running sample has ended.
  */
 #ifndef PYROREC_LAYOUT_H
 #define PYROREC_LAYOUT_H
@@ -31,7 +31,7 @@ struct pyrorec_unwind_page {
 	__u16 before;
 };
 
-/* What `first_page` says in a mapping that has no pages (`page_count` is 0). */
+/* A mapping's `table` when it has no pages. */
 enum pyrorec_unwind_absence {
 	/* The table is being built, or was put out for want of room. */
 	PYROREC_ABSENCE_PENDING = 0,
@@ -47,8 +47,11 @@ struct pyrorec_unwind_mapping {
 	__u64 end;
 	/* What to subtract from an address for the offset into the pages. */
 	__u64 bias;
-	__u32 first_page;
-	__u32 page_count;
+	/*
+	 * Its pages: the first one's index in the low 32 bits, how many above them. One word, because it is the one thing that
+	 * changes after publication: tables come, after `bias`, and go.
+	 */
+	__u64 table;
 };
 
 struct pyrorec_unwind_mappings {
