@@ -68,6 +68,7 @@ package final class RecordingCore {
   /// `nil` where the sampler walks frame pointers.
   private let unwinder: StackUnwinder?
   private let waitingStacks: WaitingStacks?
+  private var breaks = UnwindBreaks()
   /// Processes whose mappings changed since the sampler was told of them.
   private var changedProcesses: Set<UInt32> = []
 
@@ -375,6 +376,9 @@ package final class RecordingCore {
     } else if let change = process.change, event.generation != 0, event.generation < change.generation {
       try append(WaitingStack.cut(sample, space: space, process: process, frames: event.userFrames, change))
     } else {
+      noteBreak(
+        result: event.result, user: event.userWords, process.mappings,
+        FirstGuess(guesses: event.guesses, reason: event.guessReason, frame: event.firstGuess))
       try append(sample, user: event.userWords, space: space, mappings: process.mappings)
     }
   }
@@ -382,8 +386,23 @@ package final class RecordingCore {
   private func append(_ stack: FinishedStack) throws(TraceError) {
     var sample = stack.sample
     sample.result = stack.result
+    // Safe: as below.
+    noteBreak(result: stack.result, user: unsafe stack.frames.span.bytes, stack.mappings, stack.firstGuess)
     // Safe: a word has no padding, so every byte of it is initialized.
     try append(sample, user: unsafe stack.frames.span.bytes, space: stack.space, mappings: stack.mappings)
+  }
+
+  private func noteBreak(
+    result: UInt8, user: RawSpan, _ mappings: [RecordedProcess.Mapping], _ guess: FirstGuess?
+  ) {
+    guard unwinder != nil else { return }
+    func frame(_ index: Int) -> UInt64? {
+      guard index >= 0, index < user.byteCount / 8 else { return nil }
+      var cursor = ByteCursor(user.extracting(index * 8..<index * 8 + 8))
+      return try? cursor.read("frame")
+    }
+    if let guess { breaks.note(frame: frame(guess.frame - 1), reason: guess.reason, wasGuessed: true, in: mappings) }
+    breaks.note(frame: frame(user.byteCount / 8 - 1), reason: result, wasGuessed: false, in: mappings)
   }
 
   private func append(
@@ -547,6 +566,7 @@ package final class RecordingCore {
   /// Writes what waits and makes it safe from a kill.
   package func flush() throws(TraceError) {
     try writePending()
+    for record in breaks.take() { try sink.append(.unwindBreak(record)) }
     for loss in pendingLosses { try sink.append(.loss(loss)) }
     pendingLosses.removeAll(keepingCapacity: true)
     try sink.flush()

@@ -52,6 +52,16 @@ package struct TraceContents: Sendable {
   package private(set) var kernelSampleCount: UInt64 = 0
   /// By unwind result.
   package private(set) var unwindResults: [UInt8: UInt64] = [:]
+  /// Samples whose stack broke off or was guessed, by where and why.
+  package private(set) var unwindBreaks: [UnwindBreak: UInt64] = [:]
+  package struct UnwindBreak: Hashable, Sendable {
+    /// 0 for code of no image.
+    package var image: UInt32
+    /// An unwind result.
+    package var reason: UInt8
+    /// Whether the stack went on by a guess.
+    package var wasGuessed: Bool
+  }
   package private(set) var lastSampleMicroseconds: UInt64 = 0
   package private(set) var firstSampleMicroseconds = UInt64.max
   /// Records that contradict others.
@@ -108,6 +118,10 @@ package struct TraceContents: Sendable {
     case .symbolStrings(let strings): symbolStrings[strings.layer, default: []].append(strings)
     case .symbols(let symbols): symbolRecords[symbols.layer, default: []].append(symbols)
     case .layerEnd(let end): finishedLayers.append(end)
+    case .unwindBreak(let more):
+      let place = UnwindBreak(image: more.image.rawValue, reason: more.reason, wasGuessed: more.wasGuessed)
+      guard unwindBreaks[place] != nil || unwindBreaks.count < Self.maximumThings else { return reject() }
+      unwindBreaks[place, default: 0] &+= more.count
     }
   }
 

@@ -25,12 +25,28 @@ static int environment_read(environment env, void *to, u32 bytes, u64 address)
 		memcpy(to, memory->stack + offset, bytes);
 		return 0;
 	}
-	/* A window that reaches over the copy's end is no reason to ask the process: the word alone may lie in the copy. */
-	if (!memory->process || bytes > 32 * 8)
-		return 1;
+	return 1;
+}
+
+static int environment_read_code(environment env, void *to, u32 bytes, u64 address)
+{
 	struct iovec local = { .iov_base = to, .iov_len = bytes };
 	struct iovec remote = { .iov_base = (void *)address, .iov_len = bytes };
-	return process_vm_readv(memory->process, &local, 1, &remote, 1, 0) != (long)bytes;
+
+	if (!environment_read(env, to, bytes, address))
+		return 0;
+	if (!env->memory->process)
+		return 1;
+	return process_vm_readv(env->memory->process, &local, 1, &remote, 1, 0) != (long)bytes;
+}
+
+/* A stack that goes on above its copy is cut there; anything else was never there. */
+static u32 environment_unreadable(environment env, u64 address)
+{
+	const struct pyrorec_host_memory *memory = env->memory;
+
+	return memory->stack_bytes && address - memory->stack_address < 1 << 23 ? PYROREC_UNWIND_TRUNCATED_BY_DEPTH
+									       : PYROREC_UNWIND_READ_FAULT;
 }
 
 static const struct pyrorec_unwind_mapping *environment_mapping(environment env, u32 index)

@@ -58,13 +58,13 @@ UNWIND_INLINE int unwind_is_behind_call(environment env, u64 address)
 {
 #if defined(__TARGET_ARCH_arm64)
 	u32 code;
-	if (environment_read(env, &code, 4, address - 4))
+	if (environment_read_code(env, &code, 4, address - 4))
 		return 0;
 	/* BL; BLR and its authenticating kin. */
 	return (code & 0xfc000000) == 0x94000000 || (code & 0xfefff000) == 0xd63f0000;
 #else
 	u64 code;
-	if (environment_read(env, &code, 8, address - 8))
+	if (environment_read_code(env, &code, 8, address - 8))
 		return 0;
 	/* CALL rel32. */
 	if ((code >> 24 & 0xff) == 0xe8)

@@ -86,6 +86,16 @@ UNWIND_INLINE int environment_read(environment env, void *to, u32 bytes, u64 add
 	return bpf_probe_read_user(to, bytes, (void *)address);
 }
 
+UNWIND_INLINE int environment_read_code(environment env, void *to, u32 bytes, u64 address)
+{
+	return environment_read(env, to, bytes, address);
+}
+
+UNWIND_INLINE u32 environment_unreadable(environment env, u64 address)
+{
+	return PYROREC_UNWIND_READ_FAULT;
+}
+
 UNWIND_INLINE const struct pyrorec_unwind_mapping *environment_mapping(environment env, u32 index)
 {
 	u32 zero = 0;

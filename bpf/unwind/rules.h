@@ -56,7 +56,7 @@ UNWIND_INLINE int unwind_return_from(environment env, struct unwinder *u, u64 cf
 {
 	u64 pc;
 	if (unwind_word(env, u, address, &pc))
-		return unwind_end(u, PYROREC_UNWIND_READ_FAULT);
+		return unwind_end(u, environment_unreadable(env, address));
 	return unwind_return(u, pc, cfa);
 }
 
@@ -67,10 +67,10 @@ UNWIND_INLINE int unwind_signal(environment env, struct unwinder *u)
 #if defined(__TARGET_ARCH_arm64)
 	/* siginfo (128), ucontext up to its mcontext (176), fault address (8): x0 to x30, sp, pc. */
 	if (environment_read(env, s->numbered, 31 * 8, s->sp + 312))
-		return unwind_end(u, PYROREC_UNWIND_READ_FAULT);
+		return unwind_end(u, environment_unreadable(env, s->sp));
 	u64 rest[2];
 	if (environment_read(env, rest, sizeof rest, s->sp + 312 + 31 * 8))
-		return unwind_end(u, PYROREC_UNWIND_READ_FAULT);
+		return unwind_end(u, environment_unreadable(env, s->sp));
 	s->fp = s->numbered[29];
 	s->lr = s->numbered[30];
 	s->sp = rest[0];
@@ -81,7 +81,7 @@ UNWIND_INLINE int unwind_signal(environment env, struct unwinder *u)
 	u64 *numbered = s->numbered;
 	u64 address = s->sp + 40;
 	if (environment_read(env, &numbered[8], 8 * 8, address) || environment_read(env, saved, sizeof saved, address + 64))
-		return unwind_end(u, PYROREC_UNWIND_READ_FAULT);
+		return unwind_end(u, environment_unreadable(env, address));
 	numbered[0] = saved[5];
 	numbered[1] = saved[4];
 	numbered[2] = saved[6];
@@ -136,13 +136,14 @@ UNWIND_INLINE int unwind_by_rule(environment env, struct unwinder *u, const stru
 		cfa += base * 8;
 	}
 	if (rule->cfa_kind != PYROREC_CFA_REGISTER) {
-		if (unwind_word(env, u, cfa, &cfa))
-			return unwind_end(u, PYROREC_UNWIND_READ_FAULT);
+		if (unwind_word(env, u, cfa, &base))
+			return unwind_end(u, environment_unreadable(env, cfa));
+		cfa = base;
 		cfa += (s64)rule->cfa_add;
 	}
 	if (rule->ra_kind == PYROREC_VALUE_AT_CFA) {
 		if (unwind_word(env, u, cfa + (s64)rule->ra_offset, &pc))
-			return unwind_end(u, PYROREC_UNWIND_READ_FAULT);
+			return unwind_end(u, environment_unreadable(env, cfa));
 	} else if (rule->ra_kind == PYROREC_VALUE_UNDEFINED) {
 		return unwind_end(u, PYROREC_UNWIND_COMPLETE);
 	} else {
@@ -150,7 +151,7 @@ UNWIND_INLINE int unwind_by_rule(environment env, struct unwinder *u, const stru
 			return unwind_guess(env, u, PYROREC_UNWIND_UNSUPPORTED_RULE);
 		pc = base;
 		if (rule->ra_kind == PYROREC_VALUE_AT_REGISTER && unwind_word(env, u, base + (s64)rule->ra_offset, &pc))
-			return unwind_end(u, PYROREC_UNWIND_READ_FAULT);
+			return unwind_end(u, environment_unreadable(env, base));
 	}
 	s->fp = unwind_frame_pointer(env, u, rule, cfa);
 	return unwind_return(u, pc, cfa);
@@ -182,7 +183,7 @@ UNWIND_INLINE int unwind_by_number(environment env, struct unwinder *u, u32 numb
 	case PYROREC_RULE_FRAME_POINTER:
 		value = s->fp;
 		if (unwind_word(env, u, value, &s->fp))
-			return unwind_end(u, PYROREC_UNWIND_READ_FAULT);
+			return unwind_end(u, environment_unreadable(env, value));
 		return unwind_return_from(env, u, value + 16, value + 8);
 	case UNWIND_RULE_NO_TABLE:
 		return unwind_guess(env, u, PYROREC_UNWIND_NO_TABLE);

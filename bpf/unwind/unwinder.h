@@ -5,6 +5,8 @@
  *
  *   typedef … environment;                 handed through, never looked into
  *   int environment_read(environment, void *to, u32 bytes, u64 address)              0 when all of it could be read
+ *   int environment_read_code(environment, void *to, u32 bytes, u64 address)         the same, of what does not change
+ *   u32 environment_unreadable(environment, u64 address)                             the result when a stack word is not there
  *   const struct pyrorec_unwind_mapping *environment_mapping(environment, u32 index)
  *   const struct pyrorec_unwind_page *environment_page(environment, u32 index)
  *   const struct pyrorec_unwind_chunk *environment_chunk(environment, u32 index)

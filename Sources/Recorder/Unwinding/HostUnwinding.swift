@@ -20,7 +20,7 @@ struct HostUnwinding {
   /// - Parameters:
   ///   - mappings: which of the arrays' mappings are the address space.
   ///   - stack: memory from `state.sp` rounded down to 8.
-  ///   - process: read for what the stack does not hold; 0 for nothing.
+  ///   - process: its code is looked at in a scan for return addresses; 0 for nowhere.
   init(
     from state: pyrorec_unwind_state, after frames: [UInt64], in arrays: UnwindArrays, mappings: Range<Int>, stack: [UInt8],
     process: UInt32

@@ -82,6 +82,7 @@ struct FinishedStack {
   /// Innermost first.
   var frames: [UInt64]
   var result: UInt8
+  var firstGuess: FirstGuess?
 }
 
 /// The samples that wait for tables, so that no first sample of a program is lost.
@@ -142,7 +143,8 @@ final class WaitingStacks {
     switch unwinder.unwind(stack.copy.state, after: stack.frames, in: layout, stack: stack.copy.stack, process: pid) {
     case .done(let found):
       return FinishedStack(
-        sample: stack.sample, space: stack.space, mappings: stack.mappings, frames: found.frames, result: found.result)
+        sample: stack.sample, space: stack.space, mappings: stack.mappings, frames: found.frames, result: found.result,
+        firstGuess: FirstGuess(guesses: found.guesses, reason: found.guessReason, frame: found.firstGuess))
     case .wait(_, let image):
       stack.image = image
       return nil

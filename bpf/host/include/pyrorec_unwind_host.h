@@ -21,7 +21,8 @@ struct pyrorec_host_memory {
 	const __u8 *stack;
 	__u64 stack_address;
 	__u64 stack_bytes;
-	/* What the stack does not hold is read from this process; 0 for what cannot be read. */
+	/* Code, which the scan for return addresses looks at, is read from this process; 0 for nowhere. Its stack is not: by now
+	   it is another one. */
 	__s32 process;
 };
 
