@@ -22,12 +22,17 @@ struct {
 	__uint(max_entries, 1 << 20);
 } events SEC(".maps");
 
+/* As much of a struct pyrorec_sample as the kernel's own walks fill. */
+struct walked_sample {
+	__u64 words[PYROREC_SAMPLE_HEADER_BYTES / 8 + 2 * PYROREC_MAX_FRAMES];
+};
+
 /* A sample is put together here, because only its used part goes to the ring buffer. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct pyrorec_sample);
+	__type(value, struct walked_sample);
 } scratch SEC(".maps");
 
 struct {
@@ -125,12 +130,12 @@ static __always_inline __u32 kernel_stack(void *ctx, struct pyrorec_sample *samp
 	return kernel;
 }
 
-static __always_inline void output(struct pyrorec_sample *sample, __u64 waiting, __u64 words)
+static __always_inline void output(struct pyrorec_sample *sample, __u64 limit, __u64 waiting, __u64 words)
 {
 	__u64 bytes = PYROREC_SAMPLE_HEADER_BYTES + words * sizeof(__u64);
 
-	if (bytes > sizeof *sample)
-		bytes = sizeof *sample;
+	if (bytes > limit)
+		bytes = limit;
 	/* Waking the recorder for each sample would cost more than taking it. */
 	__u64 flags = waiting >= settings.wakeup_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 	count(PYROREC_COUNTER_TAKEN);
@@ -173,7 +178,7 @@ int on_sample(struct bpf_perf_event_data *ctx)
 	__u32 user = walk_user_stack(ctx, sample);
 	sample->user_frames = user;
 	__u32 kernel = kernel_stack(ctx, sample, user);
-	output(sample, bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA), user + kernel);
+	output(sample, sizeof(struct walked_sample), bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA), user + kernel);
 	return 0;
 }
 

@@ -70,6 +70,7 @@ static __always_inline __u32 copy_stack(struct unwind_scratch *scratch, __u32 at
 	__builtin_memcpy(to, &scratch->unwinder.state, sizeof(struct pyrorec_unwind_state));
 	to += PYROREC_STATE_WORDS;
 	/* 4 KiB each, the first one less: a read across pages would be all or nothing. */
+#pragma clang loop unroll(disable)
 	for (int i = 0; i < PYROREC_STACK_COPY_BYTES / 4096; i++) {
 		__u64 bytes = 4096 - ((address + copied) & 4095);
 		if (copied > PYROREC_STACK_COPY_BYTES - 4096 || copied >= limit)
@@ -106,9 +107,11 @@ int on_sample_tables(struct bpf_perf_event_data *ctx)
 	__u64 waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
 	/* What the recorder has not read yet must not be crowded out by copies: an eighth full wakes it. */
 	if ((sample->result == PYROREC_UNWIND_TABLES_PENDING || sample->result == PYROREC_UNWIND_NO_MAPPING) &&
-	    waiting < 4 * settings.wakeup_bytes)
-		words += copy_stack(scratch, words, waiting < 2 * settings.wakeup_bytes ? PYROREC_STACK_COPY_BYTES : 4096);
-	output(sample, waiting, words);
+	    waiting < 5 * settings.wakeup_bytes) {
+		__u64 limit = waiting < settings.wakeup_bytes ? PYROREC_STACK_COPY_BYTES : waiting < 3 * settings.wakeup_bytes ? 16384 : 4096;
+		words += copy_stack(scratch, words, limit);
+	}
+	output(sample, sizeof *sample, waiting, words);
 	return 0;
 }
 

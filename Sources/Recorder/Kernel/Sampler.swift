@@ -53,7 +53,7 @@ import TraceFormat
     var keepsObject = false
     defer { if !keepsObject { unsafe bpf_object__close(opened) } }
 
-    let bytes = Self.ringBytes(frequency: settings.frequencyHertz, cpus: cpuCount)
+    let bytes = Self.ringBytes(frequency: settings.frequencyHertz, cpus: cpuCount, hasStackCopies: settings.unwindTableBytes > 0)
     guard let events = unsafe bpf_object__find_map_by_name(opened, "events"),
       unsafe bpf_map__set_max_entries(events, UInt32(bytes)) == 0,
       let constants = unsafe bpf_object__find_map_by_name(opened, ".rodata"),
@@ -219,10 +219,11 @@ import TraceFormat
     _ = unsafe bpf_map_delete_elem(targets, &key)
   }
 
-  /// A second of samples at half a kilobyte each, between 2 and 16 MiB, a power of two.
-  static func ringBytes(frequency: Int, cpus: Int) -> Int {
+  /// A second of samples at half a kilobyte each, between 2 and 16 MiB, a power of two; from 8 MiB on where samples may carry
+  /// their stacks.
+  static func ringBytes(frequency: Int, cpus: Int, hasStackCopies: Bool) -> Int {
     let wanted = frequency.multipliedReportingOverflow(by: cpus * 512).partialValue
-    var bytes = 2 << 20
+    var bytes = hasStackCopies ? 8 << 20 : 2 << 20
     while bytes < min(wanted, 16 << 20) { bytes *= 2 }
     return bytes
   }

@@ -56,7 +56,12 @@ final class StackUnwinder {
 
   /// Has the image's table built, because code of it was mapped.
   func see(_ image: ImageTable.Image) {
-    guard image.unwinding == nil else { return }
+    if let known = image.unwinding {
+      guard image.descriptor >= 0, known.descriptor < 0, !known.isVDSO else { return }
+      known.take(image.descriptor)
+      order(known, isUrgent: false)
+      return publish(known)
+    }
     switch image.kind {
     case .vdso:
       image.unwinding = newImage(path: image.path, descriptor: -1, isVDSO: true)
@@ -101,14 +106,16 @@ final class StackUnwinder {
   /// The layout of the process as it is known now; `nil` when there is no room for it.
   func layout(of process: RecordedProcess) -> UnwindLayout? {
     if let known = process.layout { return known }
-    let count = process.mappings.count
+    // The unwinder's searches count on addresses below 2^63; above lies only the vsyscall page, which calls nobody.
+    let mappings = process.mappings.filter { $0.end < 1 << 63 }
+    let count = mappings.count
     guard let extent = mappingSpace.take(max(count, 1)) else {
       beginGrace()
       return nil
     }
     var images: [UnwindImage?] = []
     images.reserveCapacity(count)
-    for (index, mapping) in process.mappings.enumerated() {
+    for (index, mapping) in mappings.enumerated() {
       see(mapping.image)
       let image = mapping.image.unwinding
       images.append(image)
@@ -124,7 +131,7 @@ final class StackUnwinder {
     }
     nextGeneration += 1
     layouts[layout.generation] = WeakLayout(layout: layout)
-    layoutMappings[layout.generation] = process.mappings.map { Place(start: $0.start, fileOffset: $0.fileOffset) }
+    layoutMappings[layout.generation] = mappings.map { Place(start: $0.start, fileOffset: $0.fileOffset) }
     process.layout = layout
     totals.layouts += 1
     return layout

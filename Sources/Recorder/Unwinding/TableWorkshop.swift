@@ -35,7 +35,7 @@ enum TableOutcome: Sendable {
   case programsEnded(number: Int)
 }
 
-/// Builds tables on a few threads of low priority, urgent ones first.
+/// Builds tables on a few threads, urgent ones first, the others with low priority.
 final class TableWorkshop: TableSource, Sendable {
   private struct State {
     var orders: [TableOrder] = []
@@ -52,8 +52,6 @@ final class TableWorkshop: TableSource, Sendable {
     descriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
     guard descriptor >= 0 else { throw SystemCallError(call: "eventfd", path: "unwind tables", code: errno) }
     queues = (0..<max(workers, 1)).map { DispatchQueue(label: "pyrorec.unwind.\($0)", qos: .utility) }
-    // The programs that are profiled come first; a thread takes over the haste of the one that made it.
-    for queue in queues { queue.async { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 5) } }
   }
   deinit { _ = close(descriptor) }
 
@@ -90,6 +88,8 @@ final class TableWorkshop: TableSource, Sendable {
 
   private func work() {
     guard let order = state.withLock({ $0.orders.popLast() }) else { return }
+    // The programs that are profiled come first, unless stacks of theirs wait. Only this thread.
+    _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, order.isUrgent ? -10 : 5)
     finish(.table(number: order.number, Self.table(order)))
   }
 

@@ -18,7 +18,7 @@ final class UnwindImage {
   let path: String
   var state = State.absent
   /// An own descriptor, so that the table can be built again; -1 for the vDSO and for what could not be opened.
-  let descriptor: Int32
+  private(set) var descriptor: Int32
   let isVDSO: Bool
 
   init(number: Int, path: String, descriptor: Int32, isVDSO: Bool) {
@@ -27,6 +27,13 @@ final class UnwindImage {
     self.isVDSO = isVDSO
     self.descriptor = descriptor >= 0 ? fcntl(descriptor, F_DUPFD_CLOEXEC, 0) : -1
   }
+  /// A file that was found later.
+  func take(_ found: Int32) {
+    guard descriptor < 0, found >= 0 else { return }
+    descriptor = fcntl(found, F_DUPFD_CLOEXEC, 0)
+    if case .without = state { state = .absent }
+  }
+
   deinit { if descriptor >= 0 { _ = close(descriptor) } }
 
   var stored: StoredTable? { if case .loaded(let table) = state { table } else { nil } }

@@ -17,8 +17,8 @@
 /* Frames kept of a user stack that is unwound by tables. */
 #define PYROREC_MAX_USER_FRAMES 1024
 
-/* Bytes of stack that a sample carries when its tables are not there yet. */
-#define PYROREC_STACK_COPY_BYTES 16384
+/* Bytes of stack that a sample carries at most when its tables are not there yet; less when the ring buffer fills up. */
+#define PYROREC_STACK_COPY_BYTES 65536
 
 /* Cgroups that one recording can be limited to. */
 #define PYROREC_MAX_CGROUPS 16
