@@ -14,6 +14,11 @@ struct RuleMaker: Sendable {
     if state.returnAddress.kind == .undefined { return .number(RuleNumber.stop) }
     var rule = UnwindRule()
     switch state.cfa {
+    case _ where state.stackPointerIn != nil:
+      // The caller's stack pointer is no CFA; what lies at the CFA cannot be said then.
+      guard let register = state.stackPointerIn, set(&rule, UInt64(register), 0), state.returnAddress.kind == .inRegister,
+        state.framePointer.kind != .atCFA
+      else { return .number(RuleNumber.unsupported) }
     case .register:
       guard let offset = Int32(exactly: state.cfaOffset) else { return .number(RuleNumber.unsupported) }
       rule.cfaOffset = offset
