@@ -3,8 +3,12 @@ struct CodeBlock: Sendable, BitwiseCopyable {
   enum Source: UInt16 {
     /// Call-frame instructions `[from, to)` of section `part`, under common entry `common`.
     case callFrames
+    /// The steps of a Go function that begin at `from` of the table of functions.
+    case go
     /// The rule `part` all through.
     case constant
+    /// The stubs of a procedure linkage table (`PLTRows`).
+    case stubs
   }
   var start: UInt64
   var end: UInt64
@@ -16,10 +20,11 @@ struct CodeBlock: Sendable, BitwiseCopyable {
 }
 
 extension [CodeBlock] {
-  /// In order of address; of those that begin at one address the one found first is kept.
+  /// In order of address. Of blocks that begin at one address the one found first is kept; one that begins within a block of a
+  /// better source is dropped, because the sources are collected best first.
   consuming func orderedByAddress() -> [CodeBlock] {
     var isOrdered = true
-    for index in indices.dropFirst() where self[index].start <= self[index - 1].start {
+    for index in indices.dropFirst() where self[index].start < self[index - 1].end {
       isOrdered = false
       break
     }
@@ -29,7 +34,18 @@ extension [CodeBlock] {
     order.sort { $0.start != $1.start ? $0.start < $1.start : $0.index < $1.index }
     var ordered: [CodeBlock] = []
     ordered.reserveCapacity(count)
-    for place in order where ordered.last?.start != place.start { ordered.append(self[Int(place.index)]) }
+    var lastIndex: UInt32 = 0
+    for place in order {
+      let block = self[Int(place.index)]
+      if let last = ordered.last {
+        if last.start == block.start { continue }
+        // A constant is a signal trampoline here, which begins one byte early.
+        let isWorse = block.source != .constant && (block.source != last.source || block.part != last.part)
+        if block.start < last.end, place.index > lastIndex, isWorse { continue }
+      }
+      ordered.append(block)
+      lastIndex = place.index
+    }
     return ordered
   }
 }

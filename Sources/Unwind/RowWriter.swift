@@ -1,3 +1,5 @@
+import ObjectFile
+
 /// Rows of one stretch of code, with rule numbers of its own.
 struct RowPart: Sendable {
   /// Page numbers, and the index of the first row in each.
@@ -17,6 +19,8 @@ struct RowWriter: RowReceiver {
   /// No rule's number.
   private static let nothing: UInt32 = 1 << 16
 
+  /// Where the stubs of a procedure linkage table begin whose rows are still to be written.
+  private(set) var stubs: (address: UInt64, threshold: UInt8)?
   /// For the section whose states are given next.
   var maker: RuleMaker?
 
@@ -24,13 +28,21 @@ struct RowWriter: RowReceiver {
     switch maker?.outcome(state) ?? .number(RuleNumber.unsupported) {
     case .number(let number): put(address, number)
     case .rule(let rule): put(address, interner.number(of: rule))
+    case .stubs(let threshold): stubs = (address, threshold)
     }
   }
 
   mutating func unknown(at address: UInt64) { put(address, RuleNumber.unsupported) }
 
+  /// The number of a rule, for `put`.
+  @inline(__always) mutating func number(of rule: UnwindRule) -> UInt16 { interner.number(of: rule) }
+
+  /// The rule holds from `address` on. What goes back is dropped: rows come in order.
   @inline(__always) mutating func put(_ address: UInt64, _ rule: UInt16) {
-    if address != pendingAddress { flush() }
+    if address != pendingAddress {
+      guard address > pendingAddress else { return }
+      flush()
+    }
     pendingAddress = address
     pendingRule = UInt32(rule)
   }
@@ -43,6 +55,13 @@ struct RowWriter: RowReceiver {
     }
     part.rows.append(UInt32(truncatingIfNeeded: pendingAddress & 0xffff) | pendingRule << 16)
     lastRule = pendingRule
+  }
+
+  /// Writes the rows of `stubs` up to `end`.
+  @inline(__always) mutating func finishStubs(before end: UInt64, _ machine: ElfMachine) {
+    guard let stubs else { return }
+    self.stubs = nil
+    if stubs.address < end { StubRows.put(stubs.threshold, from: stubs.address, to: end, machine, &self) }
   }
 
   mutating func finish() -> RowPart {

@@ -26,7 +26,7 @@ struct CallFrameSection: Sendable {
   /// - Parameters:
   ///   - index: this section's own, for `CodeBlock.part`.
   ///   - functionCount: how many there are when that is known, which also means that a zero length ends them.
-  mutating func collect(into blocks: inout [CodeBlock], index: UInt16, code: CodeRanges, functionCount: Int? = nil) {
+  mutating func collect(into blocks: inout [CodeBlock], index: UInt16, code: CodeImage, functionCount: Int? = nil) {
     var position = 0
     let end = min(bytes.count, Self.maximumByteCount)
     var current = -1
@@ -59,7 +59,7 @@ struct CallFrameSection: Sendable {
       } else {
         found += 1
         if let place = commonOffset(identity, bodyStart), let common = findCommon(place, &current),
-          let block = function(&body, common, index: index), code.contain(block.start, block.end)
+          let block = function(&body, common, index: index, code), code.contains(block.start, block.end)
         {
           blocks.append(block)
         } else {
@@ -99,7 +99,7 @@ struct CallFrameSection: Sendable {
     return low
   }
 
-  @inline(__always) private func function(_ reader: inout FrameReader, _ index: Int, index part: UInt16) -> CodeBlock? {
+  @inline(__always) private func function(_ reader: inout FrameReader, _ index: Int, index part: UInt16, _ code: CodeImage) -> CodeBlock? {
     let common = commonEntries[index]
     guard var start = common.pointerEncoding.pointer(&reader, bases, addressByteCount: common.addressByteCount),
       let byteCount = common.pointerEncoding.number(&reader, addressByteCount: common.addressByteCount)
@@ -108,26 +108,12 @@ struct CallFrameSection: Sendable {
     let (end, overflow) = start.addingReportingOverflow(byteCount)
     guard !reader.overran, !overflow, end > start else { return nil }
     if common.isSignalFrame {
-      // A handler returns to its first byte, and return addresses are looked up one byte early.
-      start -= 1
+      // A handler returns to its first byte, and return addresses are looked up one byte early. Some entries begin there already.
+      if !SignalTrampoline.begins(at: start &+ 1, code) { start &-= 1 }
       return CodeBlock(start: start, end: end, source: .constant, part: RuleNumber.signal)
     }
     return CodeBlock(
       start: start, end: end, source: .callFrames, part: part, common: UInt32(index), from: UInt32(reader.position),
       to: UInt32(reader.end))
-  }
-}
-
-/// Where a file has code: whatever claims to be elsewhere is no function of it.
-struct CodeRanges: Sendable {
-  private var ranges: [(start: UInt64, end: UInt64)] = []
-
-  mutating func append(_ start: UInt64, _ end: UInt64) {
-    ranges.append((start, end))
-  }
-
-  @inline(__always) func contain(_ start: UInt64, _ end: UInt64) -> Bool {
-    for range in ranges where start >= range.start && end <= range.end { return true }
-    return false
   }
 }

@@ -11,6 +11,14 @@
     count = bytes.count
   }
 
+  /// A part of the bytes, as far as there are any.
+  func slice(from: Int, byteCount: Int) -> FrameBytes {
+    let from = min(max(from, 0), count)
+    // Safe: the part lies within the bytes by the line above and the one below.
+    return unsafe FrameBytes(
+      UnsafeRawBufferPointer(start: start.map { unsafe $0 + from }, count: min(max(byteCount, 0), count - from)))
+  }
+
   /// The integer at `offset`; 0 when it does not lie within the bytes.
   @inline(__always) func load<Value: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, as type: Value.Type) -> Value {
     guard offset >= 0, offset <= count &- MemoryLayout<Value>.size, let start = unsafe start else { return 0 }

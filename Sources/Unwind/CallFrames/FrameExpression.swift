@@ -64,7 +64,7 @@ enum FrameExpression: Equatable {
   private static func plt(_ reader: inout FrameReader) -> Self {
     guard reader.sleb128() == 0, reader.byte() == Code.literal0 + 15, reader.byte() == Code.and else { return .other }
     let threshold = reader.byte() &- Code.literal0
-    guard threshold == 11 || threshold == 10, reader.byte() == Code.greaterOrEqual, reader.byte() == Code.literal0 + 3,
+    guard (1...15).contains(threshold), reader.byte() == Code.greaterOrEqual, reader.byte() == Code.literal0 + 3,
       reader.byte() == Code.shiftLeft, reader.byte() == Code.plus, reader.isAtEnd
     else { return .other }
     return .plt(threshold: threshold)

@@ -21,6 +21,7 @@ struct FrameProgram {
   private let bytes: FrameBytes
   private let bases: PointerEncoding.Bases
   private let framePointer: UInt64
+  private let stackPointer: UInt64
   private var common: CommonEntry
   private(set) var state: FrameState
   private var remembered: [FrameState] = []
@@ -29,6 +30,7 @@ struct FrameProgram {
     bytes = section.bytes
     bases = section.bases
     framePointer = UInt64(section.registers.framePointer)
+    stackPointer = UInt64(section.registers.stackPointer)
     self.common = common
     state = common.initial
   }
@@ -149,6 +151,8 @@ struct FrameProgram {
       state.framePointer = FrameState.Saved(kind: kind, value: value)
     } else if register == common.returnAddressColumn {
       state.returnAddress = FrameState.Saved(kind: kind, value: value)
+    } else if register == stackPointer {
+      state.stackPointerIn = kind == .inRegister ? UInt8(clamping: value) : nil
     }
   }
 
@@ -157,6 +161,8 @@ struct FrameProgram {
       state.framePointer = common.initial.framePointer
     } else if register == common.returnAddressColumn {
       state.returnAddress = common.initial.returnAddress
+    } else if register == stackPointer {
+      state.stackPointerIn = common.initial.stackPointerIn
     }
   }
 

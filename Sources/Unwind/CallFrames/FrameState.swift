@@ -26,6 +26,8 @@ struct FrameState: Sendable, BitwiseCopyable {
   var cfaOffset: Int64 = 0
   var returnAddress = Saved()
   var framePointer = Saved()
+  /// The register that holds the caller's stack pointer, where that is not the CFA: `longjmp` on its way.
+  var stackPointerIn: UInt8?
 }
 
 /// The bytes of an expression in its section, in one number.

@@ -3,6 +3,8 @@ struct RuleMaker: Sendable {
   enum Outcome {
     case number(UInt16)
     case rule(UnwindRule)
+    /// The stubs of a procedure linkage table (`StubRows.put`).
+    case stubs(threshold: UInt8)
   }
   /// Below the stack pointer a signal handler may have written over what was saved (psABI x86-64, section 3.2.2; none on aarch64).
   private static let redZoneByteCount: Int64 = 128
@@ -14,6 +16,11 @@ struct RuleMaker: Sendable {
     if state.returnAddress.kind == .undefined { return .number(RuleNumber.stop) }
     var rule = UnwindRule()
     switch state.cfa {
+    case _ where state.stackPointerIn != nil:
+      // The caller's stack pointer is no CFA; what lies at the CFA cannot be said then.
+      guard let register = state.stackPointerIn, set(&rule, UInt64(register), 0), state.returnAddress.kind == .inRegister,
+        state.framePointer.kind != .atCFA
+      else { return .number(RuleNumber.unsupported) }
     case .register:
       guard let offset = Int32(exactly: state.cfaOffset) else { return .number(RuleNumber.unsupported) }
       rule.cfaOffset = offset
@@ -28,7 +35,7 @@ struct RuleMaker: Sendable {
       }
     case .expression:
       switch FrameExpression(state.cfaOffset, bytes) {
-      case .plt(let threshold): return .number(threshold == 11 ? RuleNumber.plt11 : RuleNumber.plt10)
+      case .plt(let threshold): return .stubs(threshold: threshold)
       case .register(let register, let offset):
         guard set(&rule, register, offset) else { return .number(RuleNumber.unsupported) }
       case .deref(let register, let offset, let add):
@@ -51,8 +58,8 @@ struct RuleMaker: Sendable {
     switch state.returnAddress.kind {
     case .atCFA:
       guard let offset = Int32(exactly: state.returnAddress.value) else { return .number(RuleNumber.unsupported) }
-      // The frame is gone already, the return address with it: the end of a new thread's first function.
-      if rule.cfaRegister == RuleCode.sp, rule.cfaKind == RuleCode.cfaRegister, rule.cfaOffset &+ offset < 0 {
+      // What calls push is gone already: a new thread before its first function.
+      if registers.link == nil, rule.cfaRegister == RuleCode.sp, rule.cfaKind == RuleCode.cfaRegister, rule.cfaOffset &+ offset < 0 {
         return .number(RuleNumber.stop)
       }
       rule.raKind = RuleCode.atCFA
@@ -69,15 +76,7 @@ struct RuleMaker: Sendable {
       rule.raKind = RuleCode.inRegister
       rule.raRegister = code
       if isLeafOnly { rule.flags |= RuleCode.leafOnly }
-    case .atExpression:
-      guard case .register(let register, let offset) = FrameExpression(state.returnAddress.value, bytes),
-        let (code, isLeafOnly) = registers.code(register), let offset = Int32(exactly: offset)
-      else { return .number(RuleNumber.unsupported) }
-      rule.raKind = RuleCode.atRegister
-      rule.raRegister = code
-      rule.raOffset = offset
-      if isLeafOnly { rule.flags |= RuleCode.leafOnly }
-    case .undefined, .computed: return .number(RuleNumber.unsupported)
+    case .undefined, .computed, .atExpression: return .number(RuleNumber.unsupported)
     }
     setFramePointer(&rule, state)
     return .rule(rule)
