@@ -566,6 +566,7 @@ package final class RecordingCore {
   /// Writes what waits and makes it safe from a kill.
   package func flush() throws(TraceError) {
     try writePending()
+    unwinder?.sweepNowAndThen()
     for record in breaks.take() { try sink.append(.unwindBreak(record)) }
     for loss in pendingLosses { try sink.append(.loss(loss)) }
     pendingLosses.removeAll(keepingCapacity: true)

@@ -266,8 +266,14 @@ final class StackUnwinder {
     source.awaitPrograms(graces)
   }
 
-  /// Notes which tables are in use, for when some have to go. Called every few seconds.
-  func sweep() { tables.sweep(images.lazy.compactMap(\.stored)) }
+  private var flushes = 0
+
+  /// Notes which tables are in use, for when some have to go. Called at every flush, does it at each eighth: some seconds are
+  /// what "used lately" means.
+  func sweepNowAndThen() {
+    flushes += 1
+    if flushes % 8 == 0 { tables.sweep(images.lazy.compactMap(\.stored)) }
+  }
 
   // MARK: Samples that came before their tables
 
