@@ -64,9 +64,9 @@ extension ReplayReport {
     return json.bytes + [0x0a]
   }
 
-  /// Which images break stacks, as an array `unwind_breaks`.
+  /// Which images break stacks, as an array `unwind_by_image`.
   package func unwindBreaks(in json: inout JSONWriter) {
-    json.array("unwind_breaks") {
+    json.array("unwind_by_image") {
       for place in unwindBreaks {
         $0.object {
           $0.field("image", place.path)
