@@ -37,6 +37,7 @@ let package = Package(
   targets: [
     // C: what the kernel side and Swift both read, and the libraries, one room each.
     .target(name: "CRecorderABI", path: "bpf/abi"),
+    .target(name: "CUnwind", dependencies: ["CRecorderABI"], path: "bpf/host", cSettings: [.headerSearchPath("..")]),
     .systemLibrary(name: "CLZ4", path: "Sources/CLZ4"),
     .systemLibrary(name: "CZlib", path: "Sources/CZlib"),
     .target(name: "CLibBPF", path: "Sources/CLibBPF", linkerSettings: staticBPF),
@@ -57,10 +58,11 @@ let package = Package(
     .target(name: "ObjectFile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
     .target(name: "Profile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
     room("Targets", ["Base"]),
+    room("Unwind", ["Base", "ObjectFile", "CRecorderABI"], settings: lifetimes),
     room("Symbolize", ["Base", "ObjectFile", "CDemangle"], settings: lifetimes),
     .target(
       name: "Recorder",
-      dependencies: ["Base", "TraceFormat", "ObjectFile", "Targets", "CRecorderABI", "CLibBPF", "CLaunch"],
+      dependencies: ["Base", "TraceFormat", "ObjectFile", "Targets", "Unwind", "CRecorderABI", "CUnwind", "CLibBPF", "CLaunch"],
       swiftSettings: lifetimes, plugins: ["CompileBPF"]),
     room("Replayer", ["Base", "TraceFormat", "Symbolize", "ObjectFile", "Targets", "Profile"], settings: lifetimes),
     room("Uploader", ["Base", "Profile", "CCurl"]),
@@ -81,8 +83,9 @@ let package = Package(
     tests("ObjectFileTests", ["ObjectFile", "Base"]),
     tests("TargetsTests", ["Targets", "Base"]),
     tests("ProfileTests", ["Profile", "Base"]),
+    tests("UnwindTests", ["Unwind", "ObjectFile", "Base"]),
     tests("SymbolizeTests", ["Symbolize", "ObjectFile", "Base"]),
-    tests("RecorderTests", ["Recorder", "TraceFormat", "ObjectFile", "Base", "CRecorderABI"]),
+    tests("RecorderTests", ["Recorder", "TraceFormat", "ObjectFile", "Unwind", "Base", "CRecorderABI", "CUnwind"]),
     tests("ReplayerTests", ["Replayer", "TraceFormat", "Symbolize", "Profile", "Targets", "Base"]),
     tests("UploaderTests", ["Uploader", "Profile", "Base"]),
     tests("PipelineTests", ["Replayer", "Recorder", "TraceFormat", "Symbolize", "Profile", "Base"]),
@@ -95,6 +98,7 @@ let package = Package(
 // Not part of the product, built on request:
 //   PYROREC_TOOLS=1 swift run push-receiver           takes pushes by Pyroscope's rules, for trying uploads without a server
 //   PYROREC_TOOLS=1 swift run segment-copy FROM TO    writes a trace's records again, and says how long it took
+//   PYROREC_TOOLS=1 swift run unwind-tables               builds unwind tables of files, and measures or prints them
 if Context.environment["PYROREC_TOOLS"] != nil {
   package.targets.append(
     .executableTarget(
@@ -103,4 +107,8 @@ if Context.environment["PYROREC_TOOLS"] != nil {
   package.targets.append(
     .executableTarget(
       name: "segment-copy", dependencies: ["TraceFormat", "Base"], path: "Benchmarks/SegmentCopy", swiftSettings: common))
+  package.targets.append(
+    .executableTarget(
+      name: "unwind-tables", dependencies: ["Unwind", "Base"], path: "Benchmarks/UnwindTables", swiftSettings: common,
+      linkerSettings: [.linkedLibrary(":libz.a")]))
 }

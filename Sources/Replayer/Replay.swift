@@ -120,6 +120,15 @@ package struct Replay: Sendable {
     report.lostSamples = contents.lostSamples
     for loss in contents.losses { report.losses[loss.reason, default: 0] &+= loss.count }
     report.unwindResults = contents.unwindResults
+    report.unwindBreaks = contents.unwindBreaks.map { place, count in
+      ReplayReport.UnwindBreak(
+        path: contents.images[place.image]?.path ?? "[unknown]",
+        reason: UnwindResult(rawValue: place.reason)?.name ?? "result_\(place.reason)", wasGuessed: place.wasGuessed,
+        samples: count)
+    }
+    report.unwindBreaks.sort {
+      ($1.samples, $0.path, $0.reason, $0.wasGuessed ? 1 : 0) < ($0.samples, $1.path, $1.reason, $1.wasGuessed ? 1 : 0)
+    }
     report.stacks = contents.trie.stackCount
     report.processes = contents.processes.count
     report.threads = contents.threadCount

@@ -91,6 +91,7 @@ struct TraceSummary {
           $0.field("result_\(result)", report.unwindResults[result] ?? 0)
         }
       }
+      report.unwindBreaks(in: &$0)
       $0.object("losses") {
         for reason in LossRecord.Reason.allCases { $0.field(reason.name, report.losses[reason] ?? 0) }
       }
@@ -161,6 +162,9 @@ struct TraceSummary {
     for reason in LossRecord.Reason.allCases { if let count = report.losses[reason] { row("  lost", "\(reason.name): \(count)") } }
     for result in report.unwindResults.keys.sorted() {
       row("  unwind", "\(UnwindResult(rawValue: result)?.name ?? "result_\(result)"): \(report.unwindResults[result] ?? 0)")
+    }
+    for place in report.unwindBreaks.prefix(verbose ? .max : 8) {
+      row("  breaks in", "\(place.path): \(place.reason)\(place.wasGuessed ? ", guessed" : ""): \(place.samples)")
     }
     row("stacks", "\(report.stacks)" + (report.missingStacks > 0 ? ", \(report.missingStacks) lost" : ""))
     row("programs", "\(report.processes), \(report.threads) threads")

@@ -37,6 +37,11 @@ struct RecordCommand: ParsableCommand {
   @Option(help: ArgumentHelp("What to copy of the files that samples hit: symbols, full or none.", valueName: "what"))
   var images = RecorderConfiguration.Images.symbols
 
+  @Option(
+    help: ArgumentHelp(
+      "How user stacks are found: tables (of every file, also without frame pointers) or frame-pointers.", valueName: "how"))
+  var unwind = RecorderConfiguration.Unwind.tables
+
   @Flag(help: "Exit with status 2 when samples were lost.")
   var strict = false
 
@@ -63,6 +68,7 @@ struct RecordCommand: ParsableCommand {
     configuration.containers = container
     configuration.command = command
     configuration.images = images
+    configuration.unwind = unwind
     configuration.recorderVersion = Pyrorec.version
     configuration.tapePath = tape
     let recorder = Recorder(configuration)
@@ -85,6 +91,9 @@ struct RecordCommand: ParsableCommand {
     if let failure = report.writeFailure {
       console.error("recording stopped: \(failure). What was recorded until then is kept in \(report.path)")
     }
+    if let reason = report.unwindFallback {
+      console.warning("stacks were found by frame pointers, not by unwind tables: \(reason)")
+    }
     if let signal = report.commandSignal {
       console.note("\(command[0]) was ended by signal \(signal)")
     } else if let status = report.commandStatus {
@@ -106,3 +115,4 @@ struct RecordCommand: ParsableCommand {
 }
 
 extension RecorderConfiguration.Images: ExpressibleByArgument {}
+extension RecorderConfiguration.Unwind: ExpressibleByArgument {}
