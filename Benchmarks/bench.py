@@ -4,6 +4,7 @@ import argparse
 import re
 import signal
 from benchlib import *
+from unwinding import unwinding
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--seconds", type=int, default=60)
@@ -348,7 +349,7 @@ def help_():
 
 
 PARTS = {"interrupt": interrupt, "system": system, "fast": fast, "start": start, "copies": copies, "convert": convert,
-         "segments": segments, "help": help_}
+         "segments": segments, "help": help_, "unwinding": lambda: unwinding(table, at, options.rounds)}
 for part in options.parts:
     if part not in PARTS:
         parser.error("no part %s; there are %s" % (part, " ".join(PARTS)))
