@@ -11,6 +11,9 @@ let common: [SwiftSetting] = [
 let strict = common + [.strictMemorySafety()]
 let lifetimes = strict + [.enableExperimentalFeature("Lifetimes")]
 
+// Optimized in debug builds too: a table that takes a second there would keep every test of a recording waiting.
+let optimized = lifetimes + [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
 // `:libNAME.a` links the archive, so that one file runs on a host that has none of these.
 let staticBPF: [LinkerSetting] = [
   .linkedLibrary(":libbpf.a"), .linkedLibrary(":libelf.a"), .linkedLibrary(":libz.a"), .linkedLibrary(":libzstd.a"),
@@ -58,7 +61,7 @@ let package = Package(
     .target(name: "ObjectFile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
     .target(name: "Profile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
     room("Targets", ["Base"]),
-    room("Unwind", ["Base", "ObjectFile", "CRecorderABI"], settings: lifetimes),
+    room("Unwind", ["Base", "ObjectFile", "CRecorderABI"], settings: optimized),
     room("Symbolize", ["Base", "ObjectFile", "CDemangle"], settings: lifetimes),
     .target(
       name: "Recorder",

@@ -55,7 +55,7 @@ package final class Recorder {
       if fallback == nil { settings.unwindTableBytes = configuration.unwindTableBytes }
     }
     let sampler = try Sampler(settings, cpuCount: cpus.count)
-    let unwinding = try Unwinding(sampler, files: files)
+    let unwinding = try Unwinding(sampler, files: files, cachePath: configuration.unwindCachePath)
     // Before sampling begins, so that no process starts unseen.
     let sideband = try SidebandRings(cpus: cpus, tellsLivesAtOnce: unwinding != nil)
     let header = SegmentHeader(

@@ -33,6 +33,8 @@ package struct RecorderConfiguration: Sendable {
   package var unwind = Unwind.tables
   /// Bytes for the rows of unwind tables. Taken when the recording begins, and not swappable.
   package var unwindTableBytes = 64 << 20
+  /// The directory where unwind tables are kept from one recording to the next; its parent must be there. `nil` for none.
+  package var unwindCachePath: String?
   package var recorderVersion = ""
   /// Where the recorder's raw input goes, for tests of the recorder itself; `nil` for nowhere.
   package var tapePath: String?

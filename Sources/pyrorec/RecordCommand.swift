@@ -1,5 +1,6 @@
 import ArgumentParser
 import Base
+import Glibc
 import Recorder
 import TraceFormat
 
@@ -69,6 +70,7 @@ struct RecordCommand: ParsableCommand {
     configuration.command = command
     configuration.images = images
     configuration.unwind = unwind
+    configuration.unwindCachePath = Self.unwindCachePath
     configuration.recorderVersion = Pyrorec.version
     configuration.tapePath = tape
     let recorder = Recorder(configuration)
@@ -106,6 +108,9 @@ struct RecordCommand: ParsableCommand {
     if report.writeFailure != nil { throw ExitCode(ExitStatus.failed) }
     if strict, report.lostSamples > 0 { throw ExitCode(ExitStatus.losses) }
   }
+
+  /// Recordings are made by root nearly always; without a cache directory every recording builds its tables anew.
+  private static var unwindCachePath: String? { geteuid() == 0 ? "/var/cache/pyrorec" : nil }
 
   private static func status(of error: RecorderError) -> Int32 {
     if error.isPrivilege { return ExitStatus.privilegeMissing }

@@ -74,7 +74,7 @@ struct HandMadeStack {
     var bias: UInt64 = 0
     if !isPending, let stored = store.load(table) {
       word = stored.table.word
-      bias = stored.bias(start: Self.code, fileOffset: 0) ?? 0
+      bias = stored.bias(start: Self.code, end: Self.code + Self.codeBytes, fileOffset: 0) ?? 0
     }
     unsafe arrays.mappings[0] = pyrorec_unwind_mapping(
       begin: Self.code, end: Self.code + Self.codeBytes, bias: bias, table: word)

@@ -187,6 +187,24 @@ struct StackUnwinderTests {
     #expect(result(try unwind(code + 1 << 32 + 5, in: running, words: [0])) == .unsupportedRule)
   }
 
+  @Test func `a mapping whose first page ends another segment belongs to the segment that most of it is of`() throws {
+    let store = TableStore(arrays)
+    var built = table(rows: 10)
+    built = UnwindTable(
+      machine: built.machine,
+      // As lld lays files out: code at 0x157d0 in the file and 0x167d0 in memory, behind read-only data in the same page.
+      layout: ImageLayout([
+        ImageLayout.Segment(
+          fileOffset: FileOffset(0), address: ImageAddress(0), fileByteCount: 0x157cc, memoryByteCount: 0x157cc),
+        ImageLayout.Segment(
+          fileOffset: FileOffset(0x157d0), address: ImageAddress(0x167d0), fileByteCount: 0x42470, memoryByteCount: 0x42470),
+      ]), firstPage: 1, pageStarts: built.pageStarts, rows: built.rows, rules: built.rules)
+    let stored = try #require(store.load(built))
+    let bias = stored.bias(start: 0x5500_0001_6000, end: 0x5500_0005_9000, fileOffset: 0x15000)
+    #expect(bias == 0x5500_0000_0000 + 0x1_0000, "less the first page of the table")
+    #expect(stored.bias(start: 0x5500_0001_6000, end: 0x5500_0005_9000, fileOffset: 0x10_0000) == nil)
+  }
+
   @Test func `the page above all user addresses hides no other mapping`() throws {
     let running = process(1, [image(7)])
     _ = running.insert(

@@ -53,22 +53,38 @@ UNWIND_INLINE int unwind_guess(environment env, struct unwinder *u, u32 reason)
 	return 0;
 }
 
-/* Whether the instruction before `address` is a call. */
-UNWIND_INLINE int unwind_is_behind_call(environment env, u64 address)
+/* How far into a function we may be. */
+#define UNWIND_GUESS_FUNCTION (1 << 17)
+
+/*
+ * Whether the instruction before `address` is a call that may have led to `pc`. A call inside one image names the function it
+ * calls, so most of what calls left on the stack is told from the one that counts; calls into other images go through stubs.
+ */
+UNWIND_INLINE int unwind_is_behind_call(
+	environment env, const struct pyrorec_unwind_mapping *mapping, u64 address, u64 pc)
 {
+	int is_inside = pc >= mapping->begin && pc < mapping->end;
+	u64 target;
 #if defined(__TARGET_ARCH_arm64)
 	u32 code;
 	if (environment_read_code(env, &code, 4, address - 4))
 		return 0;
-	/* BL; BLR and its authenticating kin. */
-	return (code & 0xfc000000) == 0x94000000 || (code & 0xfefff000) == 0xd63f0000;
+	/* BL imm26. */
+	if ((code & 0xfc000000) == 0x94000000) {
+		target = address - 4 + ((s64)((u64)code << 38) >> 36);
+		return !is_inside || pc - target < UNWIND_GUESS_FUNCTION;
+	}
+	/* BLR and its authenticating kin. */
+	return (code & 0xfefff000) == 0xd63f0000;
 #else
 	u64 code;
 	if (environment_read_code(env, &code, 8, address - 8))
 		return 0;
 	/* CALL rel32. */
-	if ((code >> 24 & 0xff) == 0xe8)
-		return 1;
+	if ((code >> 24 & 0xff) == 0xe8) {
+		target = address + ((s64)code >> 32);
+		return !is_inside || pc - target < UNWIND_GUESS_FUNCTION;
+	}
 	/* CALL r/m64, FF /2, of two, three, four, six and seven bytes. */
 #define UNWIND_IS_INDIRECT_CALL(length) ((code >> (8 * (8 - (length))) & 0x38ff) == 0x10ff)
 	return UNWIND_IS_INDIRECT_CALL(2) || UNWIND_IS_INDIRECT_CALL(3) || UNWIND_IS_INDIRECT_CALL(4) ||

@@ -13,7 +13,7 @@ UNWIND_INLINE int unwind_judge_word(
 	u64 address = u->scan_address;
 
 	u->scan_address = address + 8;
-	if (!mapping || !unwind_is_behind_call(env, word))
+	if (!mapping || !unwind_is_behind_call(env, mapping, word, u->state.pc))
 		return 0;
 	unwind_note_guess(u, PYROREC_GUESS_RETURN_ADDRESS);
 	u->state.pc = word;

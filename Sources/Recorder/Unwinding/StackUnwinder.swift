@@ -123,15 +123,17 @@ final class StackUnwinder {
       // Safe: the extent lies within the mappings, which the allocator was made for.
       unsafe arrays.mappings[extent.first + index] = pyrorec_unwind_mapping(
         begin: mapping.start, end: mapping.end,
-        bias: stored?.bias(start: mapping.start, fileOffset: mapping.fileOffset) ?? mapping.start &- mapping.fileOffset,
-        table: Self.word(image, start: mapping.start, fileOffset: mapping.fileOffset))
+        bias: stored?.bias(start: mapping.start, end: mapping.end, fileOffset: mapping.fileOffset) ?? mapping.start &- mapping.fileOffset,
+        table: Self.word(image, Place(start: mapping.start, end: mapping.end, fileOffset: mapping.fileOffset)))
     }
     let layout = UnwindLayout(extent, generation: nextGeneration, images: images) { [weak self] extent in
       self?.retired.mappings.append(extent)
     }
     nextGeneration += 1
     layouts[layout.generation] = WeakLayout(layout: layout)
-    layoutMappings[layout.generation] = mappings.map { Place(start: $0.start, fileOffset: $0.fileOffset) }
+    layoutMappings[layout.generation] = mappings.map {
+      Place(start: $0.start, end: $0.end, fileOffset: $0.fileOffset)
+    }
     process.layout = layout
     totals.layouts += 1
     return layout
@@ -139,6 +141,7 @@ final class StackUnwinder {
 
   private struct Place {
     var start: UInt64
+    var end: UInt64
     var fileOffset: UInt64
   }
   private var layoutMappings: [UInt64: [Place]] = [:]
@@ -159,12 +162,12 @@ final class StackUnwinder {
     pointed[pid] = nil
   }
 
-  private static func word(_ image: UnwindImage?, start: UInt64, fileOffset: UInt64) -> UInt64 {
+  private static func word(_ image: UnwindImage?, _ place: Place) -> UInt64 {
     guard let image else { return UInt64(PYROREC_ABSENCE_ANONYMOUS.rawValue) }
     switch image.state {
     case .loaded(let table):
       // A mapping of bytes that the file's segments do not speak of.
-      guard table.bias(start: start, fileOffset: fileOffset) != nil else { return UInt64(PYROREC_ABSENCE_NO_TABLE.rawValue) }
+      guard table.bias(start: place.start, end: place.end, fileOffset: place.fileOffset) != nil else { return UInt64(PYROREC_ABSENCE_NO_TABLE.rawValue) }
       return table.table.word
     case .without: return UInt64(PYROREC_ABSENCE_NO_TABLE.rawValue)
     case .absent, .ordered, .waiting: return UInt64(PYROREC_ABSENCE_PENDING.rawValue)
@@ -183,11 +186,11 @@ final class StackUnwinder {
       for index in layout.images.indices where layout.images[index] === image {
         let place = places[index]
         let at = layout.extent.first + index
-        if let bias = image.stored?.bias(start: place.start, fileOffset: place.fileOffset) {
+        if let bias = image.stored?.bias(start: place.start, end: place.end, fileOffset: place.fileOffset) {
           // Safe: within the mappings, as when it was written first.
           unsafe arrays.mappings[at].bias = bias
         }
-        arrays.setTable(Self.word(image, start: place.start, fileOffset: place.fileOffset), ofMapping: at)
+        arrays.setTable(Self.word(image, place), ofMapping: at)
       }
     }
   }

@@ -1,6 +1,7 @@
 import Base
 import Glibc
 import ObjectFile
+import Unwind
 
 /// What building a table needs of a file, in memory at its own offsets, the rest as zeros.
 ///
@@ -9,7 +10,7 @@ import ObjectFile
 enum TableFile {
   /// Bytes of one file that are looked at.
   static let maximumByteCount: UInt64 = 8 << 30
-  /// Sections that are not about unwinding are read up to this size: strings, notes, PLT stubs, start code.
+  /// String tables and notes are read up to this size.
   private static let smallSection: UInt64 = 1 << 20
   private static let head = 64 * 1024
 
@@ -24,33 +25,25 @@ enum TableFile {
     if let header = sectionTable(memory.bytes) {
       try copy(file, path, offset: header.offset, count: header.count, size: size, into: &memory)
     }
-    // Names come before what is chosen by name.
+    // The names of sections come before what is chosen by them.
     for pass in 0..<2 {
-      for (offset, count) in extents(in: memory.bytes, byName: pass == 1) {
+      for (offset, count) in extents(in: memory.bytes, names: pass == 0) {
         try copy(file, path, offset: offset, count: count, size: size, into: &memory)
       }
     }
     return memory
   }
 
-  private static func extents(in bytes: RawSpan, byName: Bool) -> [(offset: UInt64, count: UInt64)] {
+  private static func extents(in bytes: RawSpan, names: Bool) -> [(offset: UInt64, count: UInt64)] {
     guard let elf = try? ElfFile(bytes) else { return [] }
-    // Without a section table the segments are all there is.
-    if elf.sections.isEmpty {
-      return elf.segments.filter { $0.kind == .load && !$0.isExecutable }.map { ($0.fileOffset.rawValue, $0.fileByteCount) }
+    if names {
+      // Which string table holds them is not told apart: they are small.
+      return elf.sections.filter { $0.kind == .stringTable && $0.byteCount <= smallSection }.map { ($0.fileOffset.rawValue, $0.byteCount) }
+        // The build ID, which a kept table is found by.
+        + elf.sections.filter { $0.kind == .note && $0.byteCount <= smallSection }.map { ($0.fileOffset.rawValue, $0.byteCount) }
+        + elf.segments.filter { $0.kind == .note && $0.fileByteCount <= smallSection }.map { ($0.fileOffset.rawValue, $0.fileByteCount) }
     }
-    var found: [(offset: UInt64, count: UInt64)] = []
-    for (index, section) in elf.sections.enumerated() where section.kind != .noBits {
-      let isSmall = section.byteCount <= smallSection
-      if byName ? !isSmall && isNeeded(elf.sectionName(index).text()) : isSmall {
-        found.append((section.fileOffset.rawValue, section.byteCount))
-      }
-    }
-    return found
-  }
-
-  private static func isNeeded(_ name: String) -> Bool {
-    name.hasPrefix(".eh_frame") || name.hasPrefix(".debug_frame") || name.hasPrefix(".plt") || name.hasSuffix(".gopclntab")
+    return UnwindInput.extents(of: elf).map { ($0.fileOffset.rawValue, $0.byteCount) }
   }
 
   /// Where the section headers lie (System V gABI, chapter 4).

@@ -36,8 +36,23 @@ final class StoredTable {
   }
 
   /// What to subtract from an address in a mapping; `nil` when the file has no such segment.
-  func bias(start: UInt64, fileOffset: UInt64) -> UInt64? {
-    layout.loadBias(mappingStart: ProcessAddress(start), fileOffset: FileOffset(fileOffset)).map { $0 &+ firstImagePage << UInt64(PYROREC_UNWIND_PAGE_BITS) }
+  ///
+  /// The kernel maps whole pages, so the first page of a mapping may hold the end of another segment: the segment is the one
+  /// that most of the mapping is of.
+  func bias(start: UInt64, end: UInt64, fileOffset: UInt64) -> UInt64? {
+    let fileEnd = fileOffset &+ (end &- start)
+    var best: ImageLayout.Segment?
+    var most: UInt64 = 0
+    for segment in layout.segments {
+      let first = max(segment.fileOffset.rawValue, fileOffset)
+      let last = min(segment.fileOffset.rawValue &+ segment.fileByteCount, fileEnd)
+      guard first < last, last - first > most else { continue }
+      most = last - first
+      best = segment
+    }
+    guard let best else { return nil }
+    let image = best.address.rawValue &+ fileOffset &- best.fileOffset.rawValue
+    return start &- image &+ firstImagePage << UInt64(PYROREC_UNWIND_PAGE_BITS)
   }
 }
 

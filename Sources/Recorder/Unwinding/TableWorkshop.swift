@@ -2,6 +2,7 @@ import Base
 import CLibBPF
 import Dispatch
 import Glibc
+import ObjectFile
 import Synchronization
 import Unwind
 
@@ -48,7 +49,11 @@ final class TableWorkshop: TableSource, Sendable {
   /// Readable when something is finished.
   let descriptor: Int32
 
-  init(workers: Int) throws(SystemCallError) {
+  /// Where tables are kept from one recording to the next; `nil` for nowhere.
+  private let cache: TableCacheDirectory?
+
+  init(workers: Int, cache: TableCacheDirectory?) throws(SystemCallError) {
+    self.cache = cache
     descriptor = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
     guard descriptor >= 0 else { throw SystemCallError(call: "eventfd", path: "unwind tables", code: errno) }
     queues = (0..<max(workers, 1)).map { DispatchQueue(label: "pyrorec.unwind.\($0)", qos: .utility) }
@@ -90,7 +95,7 @@ final class TableWorkshop: TableSource, Sendable {
     guard let order = state.withLock({ $0.orders.popLast() }) else { return }
     // The programs that are profiled come first, unless stacks of theirs wait. Only this thread.
     _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, order.isUrgent ? -10 : 5)
-    finish(.table(number: order.number, Self.table(order)))
+    finish(.table(number: order.number, table(order)))
   }
 
   private func finish(_ outcome: TableOutcome) {
@@ -99,7 +104,7 @@ final class TableWorkshop: TableSource, Sendable {
     _ = unsafe Glibc.write(descriptor, &one, 8)
   }
 
-  static func table(_ order: TableOrder) -> UnwindTable? {
+  private func table(_ order: TableOrder) -> UnwindTable? {
     let table: UnwindTable?
     switch order.source {
     case .vdso(let range):
@@ -112,9 +117,22 @@ final class TableWorkshop: TableSource, Sendable {
       guard duplicate >= 0 else { return nil }
       let file = OwnedDescriptor(owning: duplicate)
       guard let memory = try? TableFile.read(file, path: order.path) else { return nil }
-      table = try? UnwindTableBuilder.build(memory.bytes)
+      table = keptOrBuilt(memory.bytes)
     }
     guard let table, !table.rows.isEmpty else { return nil }
     return table
+  }
+
+  /// Building takes most where the file is large; a small file is built faster than it is looked up.
+  private static let leastKeptRows = 4096
+
+  private func keptOrBuilt(_ file: RawSpan) -> UnwindTable? {
+    guard let cache, let elf = try? ElfFile(file) else { return try? UnwindTableBuilder.build(file) }
+    let key = UnwindTableKey(elf)
+    if let kept = cache.table(of: key) { return kept }
+    guard let built = try? UnwindTableBuilder.build(file) else { return nil }
+    // A table that cannot be kept is built again.
+    if built.rows.count >= Self.leastKeptRows { try? cache.keep(built, of: key) }
+    return built
   }
 }
