@@ -100,7 +100,8 @@ struct HandMadeStack {
     defer { if !calls.isEmpty { munmap(code, Int(Self.codeBytes)) } }
     var state = state
     state.sp = state.sp == 0 ? Self.base : state.sp
-    return HostUnwinding(from: state, after: [], in: arrays, mappings: 0..<count, stack: stack,
+    return HostUnwinding(
+      from: state, after: [], in: arrays, mappings: 0..<count, stack: stack,
       process: calls.isEmpty ? 0 : UInt32(getpid()))
   }
 }
