@@ -20,7 +20,8 @@ package enum UnwindInput {
     func append(_ offset: FileOffset, _ byteCount: UInt64) {
       if byteCount > 0 { extents.append(Extent(fileOffset: offset, byteCount: byteCount)) }
     }
-    var isGo = false
+    let searchesData = GoTableLocation.mustSearch(elf)
+    var isGo = searchesData && !elf.sections.isEmpty
     for index in elf.sections.indices where elf.sections[index].kind != .noBits {
       let name = elf.sectionName(index).text()
       let isTable = name.hasSuffix(".gopclntab")
@@ -29,7 +30,7 @@ package enum UnwindInput {
       append(elf.sections[index].fileOffset, elf.sections[index].byteCount)
     }
     for segment in elf.segments where segment.kind == .load {
-      if segment.isExecutable ? isGo || OutermostCode.looksAtCode(of: elf) : elf.sections.isEmpty {
+      if segment.isExecutable ? isGo || OutermostCode.looksAtCode(of: elf) : searchesData {
         append(segment.fileOffset, segment.fileByteCount)
       }
     }
