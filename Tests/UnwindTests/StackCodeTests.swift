@@ -60,7 +60,7 @@ import Unwind
       0x50, 0xff, 0xe0,  // 0: push %rax; jmp *%rax
       0x58, 0xc3,  // 3: pop %rax; ret
       0x06, 0x90, 0xc3,  // 5: no instruction in 64 bits
-    ])
+    ] + [UInt8](repeating: 0x90, count: 20))
     #expect(found(table, 3) == [16, 0] && found(table, 4) == [8, 0])
     #expect(found(table, 6) == nil)
   }

@@ -71,22 +71,24 @@ enum X86StackCode {
     let byteCount = Int(limit - block.start)
     guard byteCount > 0, let from = code.offset(of: block.start) else { return }
     var states = [State?](repeating: nil, count: byteCount)
+    // Of every instruction that was reached its end, in the place of its first byte.
+    var ends = [Int32](repeating: 0, count: byteCount)
     var waiting = [(offset: 0, state: State(depth: 0))]
     var atIndirectJump: State?
     var sweep = 0
     while true {
       while let (offset, state) = waiting.popLast() {
-        follow(offset, state, code.bytes, from, &states, &waiting, &atIndirectJump)
+        follow(offset, state, code.bytes, from, &states, &ends, &waiting, &atIndirectJump)
       }
       // What only a table of jumps leads to is as the jump left it.
       guard let state = atIndirectJump, let next = nextUnreached(states, code.bytes, from, &sweep) else { break }
       waiting.append((next, state))
     }
-    write(states, block.start, &writer)
+    write(states, ends, block.start, &writer)
   }
 
   private static func follow(
-    _ offset: Int, _ state: State, _ bytes: FrameBytes, _ from: Int, _ states: inout [State?],
+    _ offset: Int, _ state: State, _ bytes: FrameBytes, _ from: Int, _ states: inout [State?], _ ends: inout [Int32],
     _ waiting: inout [(offset: Int, state: State)], _ atIndirectJump: inout State?
   ) {
     var offset = offset
@@ -99,6 +101,7 @@ enum X86StackCode {
         return
       }
       let next = offset + instruction.byteCount
+      ends[offset] = Int32(next)
       func target(_ distance: Int64) -> Int? {
         let place = Int64(next) + distance
         return place >= 0 && place < Int64(states.count) ? Int(place) : nil
@@ -149,9 +152,13 @@ enum X86StackCode {
     return nil
   }
 
-  private static func write(_ states: [State?], _ start: UInt64, _ writer: inout RowWriter) {
-    for (offset, state) in states.enumerated() {
-      guard let state else { continue }
+  private static func write(_ states: [State?], _ ends: [Int32], _ start: UInt64, _ writer: inout RowWriter) {
+    var reached = 0
+    for offset in states.indices {
+      guard let state = states[offset] else { continue }
+      // Code that nothing leads to: longer than padding, it may have any frame.
+      if offset - reached > Int(UnwindSources.maximumPaddingByteCount) { writer.put(start + UInt64(reached), RuleNumber.none) }
+      reached = max(reached, Int(ends[offset]))
       var rule = UnwindRule()
       rule.raKind = RuleCode.atCFA
       rule.raOffset = -8
@@ -170,6 +177,9 @@ enum X86StackCode {
         rule.fpOffset = saved
       }
       writer.put(start + UInt64(offset), writer.number(of: rule))
+    }
+    if states.count - reached > Int(UnwindSources.maximumPaddingByteCount) {
+      writer.put(start + UInt64(reached), RuleNumber.none)
     }
   }
 }
