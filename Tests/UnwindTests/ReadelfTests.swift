@@ -64,7 +64,9 @@ import Unwind
 
   private static func difference(_ row: FrameDump.Row, _ number: UInt16, _ table: UnwindTable, _ names: Names) -> String? {
     if row.isSignalFrame { return number == RuleNumber.signal ? nil : "not a signal frame" }
-    if row.returnAddress == "u", names.link == 0 || number < RuleNumber.first { return number == RuleNumber.stop ? nil : "not an outermost frame" }
+    if row.returnAddress == "u", names.link == 0 || number < RuleNumber.first {
+      return number == RuleNumber.stop ? nil : "not an outermost frame"
+    }
     if number == RuleNumber.stop { return "an outermost frame" }
     if number == RuleNumber.unsupported { return "not supported" }
     if number == RuleNumber.plt10 || number == RuleNumber.plt11 { return row.cfa == "exp" ? nil : "a PLT stub" }

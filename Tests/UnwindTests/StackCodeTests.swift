@@ -56,11 +56,12 @@ import Unwind
 
   @Test("code that only a table of jumps leads to is as the jump leaves it, and unknown instructions have no rule")
   func jumps() throws {
-    let table = try table([
-      0x50, 0xff, 0xe0,  // 0: push %rax; jmp *%rax
-      0x58, 0xc3,  // 3: pop %rax; ret
-      0x06, 0x90, 0xc3,  // 5: no instruction in 64 bits
-    ] + [UInt8](repeating: 0x90, count: 20))
+    let table = try table(
+      [
+        0x50, 0xff, 0xe0,  // 0: push %rax; jmp *%rax
+        0x58, 0xc3,  // 3: pop %rax; ret
+        0x06, 0x90, 0xc3,  // 5: no instruction in 64 bits
+      ] + [UInt8](repeating: 0x90, count: 20))
     #expect(found(table, 3) == [16, 0] && found(table, 4) == [8, 0])
     #expect(found(table, 6) == nil)
   }
@@ -83,7 +84,8 @@ import Unwind
   func sameAsCallFrames() throws {
     guard try Command.run(["sh", "-c", "command -v gcc objcopy"]).status == 0 else { return print("skipped: no gcc or objcopy") }
     let scratch = try ScratchDirectory()
-    let source = "#include <stdio.h>\n#include <regex.h>\nint main(int c, char **v) { regex_t r; return regcomp(&r, v[0], 0) + printf(v[0]); }\n"
+    let source =
+      "#include <stdio.h>\n#include <regex.h>\nint main(int c, char **v) { regex_t r; return regcomp(&r, v[0], 0) + printf(v[0]); }\n"
     try scratch.write(Array(source.utf8), to: "made.c")
     let (with, without) = (scratch.path + "/with", scratch.path + "/without")
     let built = try Command.run(["gcc", "-O2", "-w", "-static", scratch.path + "/made.c", "-o", with], limit: .seconds(120))
