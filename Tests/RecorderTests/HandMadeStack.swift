@@ -1,5 +1,6 @@
 import Base
 import CRecorderABI
+import Glibc
 import ObjectFile
 
 @testable import Recorder
@@ -20,6 +21,8 @@ struct HandMadeStack {
   /// Further executable memory without a table.
   var anonymous: Range<UInt64>?
   var isPending = false
+  /// Addresses behind a call; only where there are any is there code to be read, in this very process.
+  var calls: [UInt64] = []
 
   init() {
     state.sp = Self.base
@@ -84,8 +87,21 @@ struct HandMadeStack {
       count = 2
     }
     let stack = words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64($0 * 8)) } }
+    let code = UnsafeMutableRawPointer(bitPattern: UInt(Self.code))
+    if !calls.isEmpty {
+      // 0x100000: MAP_FIXED_NOREPLACE
+      let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | 0x100000
+      guard mmap(code, Int(Self.codeBytes), PROT_READ | PROT_WRITE, flags, -1, 0) == code else {
+        throw SystemCallError(call: "mmap", path: "code", code: errno)
+      }
+      // CALL rax
+      for call in calls { code?.storeBytes(of: 0xd0ff, toByteOffset: Int(call - Self.code) - 2, as: UInt16.self) }
+    }
+    defer { if !calls.isEmpty { munmap(code, Int(Self.codeBytes)) } }
     var state = state
     state.sp = state.sp == 0 ? Self.base : state.sp
-    return HostUnwinding(from: state, after: [], in: arrays, mappings: 0..<count, stack: stack, process: 0)
+    return HostUnwinding(
+      from: state, after: [], in: arrays, mappings: 0..<count, stack: stack,
+      process: calls.isEmpty ? 0 : UInt32(getpid()))
   }
 }

@@ -181,6 +181,19 @@ struct HostUnwindingTests {
     }
   }
 
+  @Test func `a word that looks like a return address and leads nowhere is passed over`() throws {
+    var stack = HandMadeStack()
+    stack.add(0x1000, RuleNumber.none)
+    stack.add(0x2000, HandMadeStack.sp(16))
+    stack.add(0x3000, RuleNumber.stop)
+    stack.state.pc = code + 0x1001
+    stack.words = [code + 0x2008, 7, 0x1234, code + 0x3008]
+    stack.calls = [code + 0x2008, code + 0x3008]
+    let found = try stack.unwind()
+    #expect(found.frames == [code + 0x1001, code + 0x3008] && result(found) == .guessed)
+    #expect(found.guesses == UInt8(PYROREC_GUESS_RETURN_ADDRESS) && found.firstGuess == 1)
+  }
+
   @Test func `without a table yet it stops where it is, to go on later`() throws {
     var stack = HandMadeStack()
     stack.add(0x1000, HandMadeStack.sp(8))

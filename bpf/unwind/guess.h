@@ -33,6 +33,7 @@ UNWIND_INLINE int unwind_guess(environment env, struct unwinder *u, u32 reason)
 	u64 fp = s->fp, caller_fp, pc;
 
 	u->reason = reason;
+	u->can_scan_on = 0;
 	u->scan_address = (s->sp + 7) & ~7ull;
 	if ((fp & 7) || fp - s->sp >= UNWIND_GUESS_REACH)
 		return unwind_begin_scan(u);

@@ -16,6 +16,10 @@ UNWIND_INLINE int unwind_judge_word(
 	if (!mapping || !unwind_is_behind_call(env, mapping, word, u->state.pc))
 		return 0;
 	unwind_note_guess(u, PYROREC_GUESS_RETURN_ADDRESS);
+	u->scan_pc = u->state.pc;
+	u->scan_fp = u->state.fp;
+	u->scan_frame = u->frame_count;
+	u->can_scan_on = 1;
 	u->state.pc = word;
 	u->state.sp = address + 8;
 	u->state.flags = PYROREC_STATE_RETURN_ADDRESS;
@@ -28,6 +32,14 @@ UNWIND_INLINE int unwind_without_mapping(environment env, struct unwinder *u)
 {
 	if (u->mode == UNWIND_CHECK_GUESS)
 		return unwind_begin_scan(u);
+	if (u->can_scan_on) {
+		/* It was something that an earlier call left there. */
+		u->can_scan_on = 0;
+		u->state.pc = u->scan_pc;
+		u->state.fp = u->scan_fp;
+		u->frame_count = u->scan_frame;
+		return unwind_begin_scan(u);
+	}
 	if (u->stops_at_unknown)
 		return unwind_end(u, PYROREC_UNWIND_NO_MAPPING);
 	/* A caller that is no code was found by a wrong rule. */

@@ -76,6 +76,11 @@ struct unwinder {
 	u32 scans_left;
 	/* Where a scan goes on. */
 	u64 scan_address;
+	/* Where the last one began, for when the word it took for a return address turns out to lead nowhere. */
+	u64 scan_pc;
+	u64 scan_fp;
+	u32 scan_frame;
+	u32 can_scan_on;
 	/* enum pyrorec_unwind_result: how it ended; why the last guess was made. */
 	u8 result;
 	u8 reason;
@@ -95,6 +100,7 @@ UNWIND_INLINE void unwind_begin(struct unwinder *u)
 	u->frame_count = 0;
 	u->stops_at_unknown = 0;
 	u->scans_left = UNWIND_SCAN_WORDS;
+	u->can_scan_on = 0;
 	u->result = PYROREC_UNWIND_TRUNCATED_BY_DEPTH;
 	u->reason = 0;
 	u->guesses = 0;

@@ -3,7 +3,7 @@ import ObjectFile
 
 /// Where Go's table of functions lies in a file.
 enum GoTableLocation {
-  /// A file without section headers is searched up to here.
+  /// A file is searched up to here where no section names the table.
   private static let maximumSearchedByteCount = 256 << 20
   /// The linker aligns the table to 32 bytes.
   private static let alignment = 32
@@ -17,8 +17,15 @@ enum GoTableLocation {
       else { continue }
       return make(elf, file, from: from, byteCount: Int(clamping: section.byteCount), address: section.address.rawValue)
     }
-    guard elf.sections.isEmpty else { return nil }
-    return search(elf, file)
+    return mustSearch(elf) ? search(elf, file) : nil
+  }
+
+  /// Whether the table may lie anywhere in the data: a C linker puts it among the rest of `.data.rel.ro`, and a file may have no
+  /// section headers.
+  static func mustSearch(_ elf: borrowing ElfFile) -> Bool {
+    if elf.sections.isEmpty { return true }
+    let hasTable = elf.section(named: ".gopclntab") != nil || elf.section(named: ".data.rel.ro.gopclntab") != nil
+    return !hasTable && (elf.section(named: ".go.buildinfo") != nil || elf.section(named: ".note.go.buildid") != nil)
   }
 
   private static func make(
@@ -53,7 +60,9 @@ enum GoTableLocation {
       guard let from = Int(exactly: segment.fileOffset.rawValue), from < file.count else { continue }
       let byteCount = min(Int(clamping: segment.fileByteCount), file.count - from, left)
       left -= byteCount
-      for place in stride(from: from, to: from + byteCount, by: alignment) {
+      // Aligned in memory; the file may lie otherwise.
+      let skipped = (alignment - Int(segment.address.rawValue % UInt64(alignment))) % alignment
+      for place in stride(from: from + skipped, to: from + byteCount, by: alignment) {
         // The magic numbers differ in their lowest byte alone; two zeroes follow.
         guard file.load(place, as: UInt64.self) & 0xff00_ffff_ffff_ff00 == 0x0800_0000_ffff_ff00 else { continue }
         let address = segment.address.rawValue &+ UInt64(place - from)
