@@ -16,7 +16,10 @@ package final class Recorder {
   /// While threads and files that nobody has told of are seen for the first time, they are looked at sooner: by the first
   /// frame their names and copies are there.
   private static let firstDrainInterval: UInt64 = 200_000_000
+  /// How soon a program whose arguments were not set up is asked again, and after twice that again, and so on: most have
+  /// them at once, some never.
   private static let soon: UInt64 = 1_000_000
+  private static let latest: UInt64 = 32_000_000
   /// Beginnings of programs wake the loop, which first waits this long for what follows them: a program maps a dozen
   /// files in a few milliseconds, and each waking costs more than what it brings.
   private static let wakeupPause: UInt64 = 5_000_000
@@ -216,6 +219,7 @@ package final class Recorder {
       var lastDrain = start
       var lastFlush = start
       var lastProgress = start
+      var patience = Recorder.soon
       var end: RecordingReport.End?
       while end == nil {
         let now = Clock.monotonic()
@@ -226,7 +230,9 @@ package final class Recorder {
         let interval = now &- start < Recorder.drainInterval ? Recorder.firstDrainInterval : Recorder.drainInterval
         let nextDrain = lastDrain &+ interval
         let rest = min(Self.untilNext(deadline, now), Self.untilNext(nextDrain, now))
-        let woken = waiter.wait(nanoseconds: core.wantsAnotherLookSoon ? min(rest, Recorder.soon) : rest)
+        let asksAgain = core.wantsAnotherLookSoon
+        let woken = waiter.wait(nanoseconds: asksAgain ? min(rest, patience) : rest)
+        patience = asksAgain && woken.isEmpty ? min(patience * 2, Recorder.latest) : Recorder.soon
         if woken.contains(.tables) { attempt { () throws(TraceError) in try core.takeTables() } }
         if woken.contains(.sideband) { Self.pause(Recorder.wakeupPause) }
         let isDrainDue = Clock.monotonic() >= nextDrain

@@ -29,7 +29,7 @@ package final class RecordingCore {
   static let maximumPendingNodes = 48_000
   static let maximumPendingSamples = 32_768
   /// How often a program is asked for its arguments, which are set up a moment after its name.
-  private static let argumentAttempts = 40
+  private static let argumentAttempts = 12
   /// How long a process is remembered after its exit, for samples that are still in the ring buffer.
   private static let keptAfterExit: UInt64 = 2_000_000_000
 
@@ -51,6 +51,7 @@ package final class RecordingCore {
   /// Held programs whose arguments were not set up yet, and how often they may still be asked.
   private var unsettled: [(index: Int, attemptsLeft: Int)] = []
   private var sampledUpTo: UInt64 = 0
+  private var recentFacts = ProcessFacts.Recent()
   private var exited: [(pid: UInt32, time: UInt64)] = []
   private var awaitingFacts: [RecordedProcess] = []
   /// Samples that wait for the next flush, a row for each CPU.
@@ -131,7 +132,7 @@ package final class RecordingCore {
       lose(.overLimit, 1)
       return nil
     }
-    guard let facts = ProcessFacts(process: pid, in: files) else { return nil }
+    guard let facts = ProcessFacts(process: pid, recent: &recentFacts, in: files) else { return nil }
     let process = RecordedProcess(
       pid: pid, facts: facts, startTime: facts.startNanoseconds, scannedAt: time, programTime: time)
     if !facts.isKernelThread, let text = try? files.read("\(pid)/maps", limit: 64 << 20) {
@@ -221,7 +222,8 @@ package final class RecordingCore {
       var waiting = HeldEvent(event: event)
       if !followsOnlyKnown || processes[pid] != nil || children.contains(pid) {
         switch event.kind {
-        case .comm(_, isExec: true): waiting.facts = ProcessFacts(process: pid, in: files)
+        case .comm(_, isExec: true):
+          waiting.facts = ProcessFacts(process: pid, isNewProgram: true, recent: &recentFacts, in: files)
         case .mapping(let mapping):
           waiting.image = images.image(
             process: pid, start: mapping.start, byteCount: mapping.byteCount,
@@ -234,7 +236,7 @@ package final class RecordingCore {
   }
 
   private func hold(_ waiting: HeldEvent) {
-    if let facts = waiting.facts, facts.commandLine.isEmpty { unsettled.append((held.count, Self.argumentAttempts)) }
+    if let facts = waiting.facts, facts.commandLine.isEmpty, !facts.isZombie { unsettled.append((held.count, Self.argumentAttempts)) }
     held.append(waiting)
   }
 
@@ -311,7 +313,7 @@ package final class RecordingCore {
       pid: pid, facts: current, startTime: before?.startTime ?? current.startNanoseconds, scannedAt: 0, programTime: time)
     process.startIsExact = before?.startIsExact ?? false
     // The arguments are set up a moment after the name.
-    if facts != nil, current.commandLine.isEmpty {
+    if facts != nil, current.commandLine.isEmpty, !current.isZombie {
       process.attemptsLeft = Self.argumentAttempts
       awaitingFacts.append(process)
     }
