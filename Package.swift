@@ -54,6 +54,7 @@ let package = Package(
     .target(name: "ObjectFile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
     .target(name: "Profile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
     room("Targets", ["Base"]),
+    .target(name: "DebugInfo", dependencies: ["Base", "ObjectFile"], swiftSettings: lifetimes),
     room("Symbolize", ["Base", "ObjectFile", "CDemangle"], settings: lifetimes),
     .target(
       name: "Recorder",
@@ -76,6 +77,7 @@ let package = Package(
     tests("BaseTests", ["Base"]),
     tests("TraceFormatTests", ["TraceFormat", "Base"]),
     tests("ObjectFileTests", ["ObjectFile", "Base"]),
+    tests("DebugInfoTests", ["DebugInfo", "ObjectFile", "Base"]),
     tests("TargetsTests", ["Targets", "Base"]),
     tests("ProfileTests", ["Profile", "Base"]),
     tests("SymbolizeTests", ["Symbolize", "ObjectFile", "Base"]),
@@ -96,4 +98,10 @@ if Context.environment["PYROREC_TOOLS"] != nil {
     .executableTarget(
       name: "push-receiver", dependencies: ["TestSupport", "Profile", "Base"], path: "Tests/PushReceiver",
       swiftSettings: common, linkerSettings: [.linkedLibrary(":liblz4.a"), .linkedLibrary(":libz.a")]))
+  // Prints the frames of addresses, for comparing with llvm-symbolizer and for measuring (scripts/compare-dwarf, Benchmarks/):
+  //   PYROREC_TOOLS=1 swift build -c release --product dwarf-frames
+  package.targets.append(
+    .executableTarget(
+      name: "dwarf-frames", dependencies: ["DebugInfo", "Base"], path: "Tests/DwarfFrames",
+      swiftSettings: common + [.enableExperimentalFeature("Lifetimes")], linkerSettings: [.linkedLibrary(":libz.a")]))
 }

@@ -1,0 +1,97 @@
+package import Base
+
+/// The DWARF of one file, versions 2 to 5, asked for the functions and lines at addresses.
+///
+/// Made once for a file; calls may run at the same time. Keeps where units are and which code they hold; what a unit holds is
+/// read when an address lies in it, and given back at the end of the call.
+package final class DebugFile: Sendable {
+  let sections: DebugSections
+  let headers: [UnitHeader]
+  /// From `.debug_aranges`, and from the units themselves where those have none.
+  let map: AddressMap
+  package let alternate: DebugFile?
+
+  /// - Parameters:
+  ///   - file: an ELF file: a program with its debug information in it, or a separate debug file.
+  ///   - alternate: the file that `.gnu_debugaltlink` names.
+  ///   - workers: threads to use at most.
+  /// - Throws: `MalformedInput` when its headers or a section of DWARF cannot be read. Damage further in costs what it hits.
+  package init(_ file: any SharedBytes, alternate: DebugFile? = nil, workers: Int = 1) throws(MalformedInput) {
+    let sections = try DebugSections(file)
+    self.sections = sections
+    self.alternate = alternate
+    let spans = sections.spans
+    let headers = UnitHeader.all(spans.info)
+    self.headers = headers
+    let (entries, isCovered) = AddressRangeTable.read(spans.addressRanges, headers)
+    map = AddressMap(entries + UnitRanges.read(sections, headers, workers: workers, isWanted: { !isCovered[$0] }))
+  }
+
+  /// The file has units to be asked.
+  package var hasUnits: Bool { !headers.isEmpty }
+
+  /// The frames at `addresses` (ascending, addresses as the image states them), in the same order.
+  ///
+  /// What comes out does not depend on `workers`.
+  package func frames(at addresses: [UInt64], workers: Int = 1) -> DebugFrames {
+    var places = [DebugFrames.Place](repeating: DebugFrames.Place(unit: -1, target: -1), count: addresses.count)
+    var from = 0
+    var jobOf: [Int32: Int32] = [:]
+    // The addresses of each unit, ascending as they come.
+    var jobs: [(unit: Int32, targets: [UInt64])] = []
+    for (index, address) in addresses.enumerated() {
+      guard let unit = map.unit(at: address, from: &from) else { continue }
+      let job: Int32
+      if let known = jobOf[unit] {
+        job = known
+      } else {
+        job = Int32(jobs.count)
+        jobOf[unit] = job
+        jobs.append((unit, []))
+      }
+      places[index] = DebugFrames.Place(unit: job, target: Int32(jobs[Int(job)].targets.count))
+      jobs[Int(job)].targets.append(address)
+    }
+    // The largest first, so that none of them is left for one thread at the end.
+    let order = jobs.indices.sorted {
+      let (a, b) = (headers[Int(jobs[$0].unit)], headers[Int(jobs[$1].unit)])
+      return (b.end - b.start, $0) < (a.end - a.start, $1)
+    }
+    let all = jobs
+    let inOrder = parallelMap(count: order.count, workers: workers) { number in
+      let job = all[order[number]]
+      let sections = self.sections
+      // Without an alternate file nothing is found in it: it has no units.
+      let alternateSections = self.alternate?.sections ?? sections
+      var spans = sections.spans
+      if self.alternate != nil { spans.alternateStrings = alternateSections.spans.strings }
+      var reader = UnitReader(
+        spans, self.headers, alternate: alternateSections.spans, self.alternate?.headers ?? [])
+      return reader.frames(unit: Int(job.unit), targets: job.targets)
+    }
+    var units = [UnitFrames](repeating: UnitFrames(), count: jobs.count)
+    for (number, index) in order.enumerated() { units[index] = inOrder[number] }
+    return DebugFrames(units: units, places: places)
+  }
+}
+
+/// The code of units as their first entries have it.
+enum UnitRanges {
+  static func read(
+    _ sections: DebugSections, _ headers: [UnitHeader], workers: Int, isWanted: (Int) -> Bool
+  ) -> [AddressMap.Entry] {
+    let wanted = headers.indices.filter { headers[$0].kind == .compile || headers[$0].kind == .skeleton }.filter(isWanted)
+    guard !wanted.isEmpty else { return [] }
+    let parts = parallelMap(count: wanted.count, workers: workers) { number -> [AddressMap.Entry] in
+      let header = headers[wanted[number]]
+      let spans = sections.spans
+      let table = AbbreviationTable(spans.abbreviations, at: header.abbreviationsOffset, header.format)
+      let unit = Unit(header, table, spans)
+      guard unit.tag == .compileUnit || unit.tag == .skeletonUnit else { return [] }
+      var ranges: [CodeRange] = []
+      RangeLists.read(low: unit.lowPC, high: unit.highPC, list: unit.ranges, unit, spans, into: &ranges)
+      return ranges.map { AddressMap.Entry(start: $0.start, end: $0.end, unit: Int32(wanted[number])) }
+    }
+    return parts.flatMap { $0 }
+  }
+}

@@ -1,0 +1,228 @@
+import Base
+
+/// Reads the units of one debug file, and of its alternate file, for one worker.
+struct UnitReader: ~Escapable {
+  private let spans: SectionSpans
+  private let alternate: SectionSpans
+  private let headers: [UnitHeader]
+  private let alternateHeaders: [UnitHeader]
+  /// What the last units refer to, with the place of the unit in its list.
+  private var loaded: [UnitKey: LoadedUnit] = [:]
+
+  private struct UnitKey: Hashable {
+    var place: EntryReference.Place
+    var index: Int
+  }
+  /// Tables of units kept at a time.
+  static let maximumLoadedCount = 256
+
+  @_lifetime(copy spans, copy alternate)
+  init(_ spans: SectionSpans, _ headers: [UnitHeader], alternate: SectionSpans, _ alternateHeaders: [UnitHeader]) {
+    self.spans = spans
+    self.headers = headers
+    self.alternate = alternate
+    self.alternateHeaders = alternateHeaders
+  }
+
+  final class LoadedUnit {
+    let unit: Unit
+    let table: AbbreviationTable
+    init(_ unit: Unit, _ table: AbbreviationTable) {
+      self.unit = unit
+      self.table = table
+    }
+  }
+
+  /// The unit at `index` of its file's list.
+  mutating func load(_ place: EntryReference.Place, _ index: Int) -> LoadedUnit {
+    let key = UnitKey(place: place, index: index)
+    if let known = loaded[key] { return known }
+    let unit: LoadedUnit
+    switch place {
+    case .main: unit = Self.read(headers[index], spans)
+    case .alternate: unit = Self.read(alternateHeaders[index], alternate)
+    }
+    if loaded.count >= Self.maximumLoadedCount { loaded.removeAll(keepingCapacity: true) }
+    loaded[key] = unit
+    return unit
+  }
+
+  private static func read(_ header: UnitHeader, _ spans: borrowing SectionSpans) -> LoadedUnit {
+    let table = AbbreviationTable(spans.abbreviations, at: header.abbreviationsOffset, header.format)
+    return LoadedUnit(Unit(header, table, spans), table)
+  }
+
+  /// The frames of ascending addresses that lie in the unit at `index`.
+  mutating func frames(unit index: Int, targets: [UInt64], isExhaustive: Bool = false) -> UnitFrames {
+    frames(load(.main, index), targets, isExhaustive, line: nil)
+  }
+
+  /// - Parameter line: the unit whose line table is meant, when it is another one: the skeleton of a split unit.
+  mutating func frames(_ loaded: LoadedUnit, _ targets: [UInt64], _ isExhaustive: Bool, line: Unit?) -> UnitFrames {
+    let unit = loaded.unit
+    var walk = FunctionWalk(spans, unit, loaded.table, targets: targets, isExhaustive: isExhaustive)
+    walk.run()
+    var rows = [LineRow](repeating: .none, count: targets.count)
+    let lineUnit = line ?? unit
+    var header: LineHeader?
+    if let offset = lineUnit.statementList {
+      header = LineHeader(spans, at: offset, addressSize: unit.header.format.addressSize)
+      if let header {
+        var span = rows.mutableSpan
+        LineProgram.run(header, spans.line, targets.span, &span)
+      }
+    }
+    var result = UnitFrames()
+    result.ends.reserveCapacity(targets.count)
+    var files = FileNames(header, lineUnit)
+    let nodes = walk.nodes
+    let owners = walk.owners
+    var names = [NameFacts?](repeating: nil, count: nodes.count)
+    var known: [EntryReference: NameFacts] = [:]
+    for target in targets.indices {
+      let row = rows[target]
+      var file = row.file == LineRow.noFile || row.line == 0 ? -1 : files.text(row.file, spans, &result.texts)
+      var line = row.line
+      var column = row.column
+      var node = Int(owners[target])
+      if node < 0, file >= 0 {
+        result.frames.append(
+          UnitFrames.Frame(function: -1, file: file, line: line, column: column, startLine: 0, isInlined: false))
+      }
+      while node >= 0 {
+        let function = nodes[node]
+        let name: NameFacts
+        if let found = names[node] {
+          name = found
+        } else {
+          name = self.name(of: function.origin, &known, &result.texts)
+          names[node] = name
+        }
+        result.frames.append(
+          UnitFrames.Frame(
+            function: name.text, file: file, line: line, column: column, startLine: name.line, isInlined: function.parent >= 0))
+        node = Int(function.parent)
+        file = function.callLine == 0 ? -1 : files.text(function.callFile, spans, &result.texts)
+        line = function.callLine
+        column = function.callColumn
+      }
+      result.ends.append(Int32(result.frames.count))
+    }
+    return result
+  }
+
+  struct NameFacts {
+    /// Into the texts; -1 for none.
+    var text: Int32
+    var line: UInt32
+  }
+
+  /// Entries followed from one to the next; three is the most that compilers make.
+  private static let maximumHopCount = 16
+
+  /// Follows `DW_AT_abstract_origin` and `DW_AT_specification`.
+  private mutating func name(
+    of origin: EntryReference, _ known: inout [EntryReference: NameFacts], _ texts: inout TextTable
+  ) -> NameFacts {
+    if let found = known[origin] { return found }
+    var text: Int32 = -1
+    var line: UInt32 = 0
+    var plainText: Int32 = -1
+    var next: EntryReference? = origin
+    var hops = 0
+    while let reference = next, hops < Self.maximumHopCount {
+      next = nil
+      hops += 1
+      guard let index = UnitHeader.index(of: reference.offset, in: reference.place == .main ? headers : alternateHeaders)
+      else { break }
+      let loaded = load(reference.place, index)
+      let unit = loaded.unit
+      let source = reference.place == .main ? spans : alternate
+      var cursor = DwarfCursor(source.info, from: reference.offset, to: unit.header.end)
+      let entryIndex = loaded.table.index(of: cursor.uleb())
+      guard entryIndex >= 0 else { break }
+      let entry = loaded.table.entries[entryIndex]
+      var linkage = FormValue.absent
+      var plain = FormValue.absent
+      for index in Int(entry.firstSpec)..<Int(entry.firstSpec + entry.specCount) {
+        let spec = loaded.table.specs[index]
+        switch spec.attribute {
+        case .name: plain = cursor.value(spec.form, constant: spec.constant, unit.header.format)
+        case .linkageName, .mipsLinkageName: linkage = cursor.value(spec.form, constant: spec.constant, unit.header.format)
+        case .declarationLine:
+          let value = cursor.value(spec.form, constant: spec.constant, unit.header.format)
+          if line == 0 { line = value.small }
+        case .abstractOrigin, .specification:
+          let value = cursor.value(spec.form, constant: spec.constant, unit.header.format)
+          if let target = EntryReference(value, in: unit.header) {
+            next = EntryReference(place: reference.place == .alternate ? .alternate : target.place, offset: target.offset)
+          }
+        default: cursor.skip(spec, unit.header.format)
+        }
+      }
+      if cursor.hasFailed { break }
+      if text < 0, linkage.isPresent { text = texts.add(unit.text(linkage, source)) }
+      if text < 0, plainText < 0, plain.isPresent { plainText = texts.add(unit.text(plain, source)) }
+      if text >= 0, line != 0 { break }
+    }
+    let facts = NameFacts(text: text >= 0 ? text : plainText, line: line)
+    known[origin] = facts
+    return facts
+  }
+}
+
+/// The paths of a line table's files, each put together when it is first asked for.
+struct FileNames {
+  private let header: LineHeader?
+  private let unit: Unit
+  private var known: [UInt32: Int32] = [:]
+
+  init(_ header: LineHeader?, _ unit: Unit) {
+    self.header = header
+    self.unit = unit
+  }
+
+  /// The number of the file's path in `texts`; -1 when the table does not have it.
+  mutating func text(_ file: UInt32, _ spans: borrowing SectionSpans, _ texts: inout TextTable) -> Int32 {
+    if let found = known[file] { return found }
+    let number = make(file, spans, &texts)
+    known[file] = number
+    return number
+  }
+
+  private func make(_ file: UInt32, _ spans: borrowing SectionSpans, _ texts: inout TextTable) -> Int32 {
+    guard let header, let name = header.file(file) else { return -1 }
+    let text = part(name.text, spans)
+    guard text.byteCount > 0 else { return -1 }
+    guard !isAbsolute(text) else { return texts.add(text) }
+    // Directory 0 is the unit's own; version 5 has it in the table, too, sometimes relative.
+    let directory = header.directory(name.directory).map(\.text)
+    let middle = part(directory ?? .absent, spans)
+    if !isAbsolute(middle) {
+      let first = unit.text(unit.compilationDirectory, spans)
+      if first.byteCount > 0, !equal(first, middle) { append(first, &texts) }
+    }
+    if middle.byteCount > 0 { append(middle, &texts) }
+    texts.append(text)
+    return texts.finish()
+  }
+
+  private func append(_ directory: RawSpan, _ texts: inout TextTable) {
+    texts.append(directory)
+    if directory.byte(at: directory.byteCount - 1) != UInt8(ascii: "/") { texts.append(slash: ()) }
+  }
+
+  private func isAbsolute(_ path: RawSpan) -> Bool { path.byte(at: 0) == UInt8(ascii: "/") }
+
+  private func equal(_ a: RawSpan, _ b: RawSpan) -> Bool {
+    guard a.byteCount == b.byteCount else { return false }
+    for index in 0..<a.byteCount where a.byte(at: index) != b.byte(at: index) { return false }
+    return true
+  }
+
+  /// A string of the line table; the ones that stand in place stand in `.debug_line`.
+  @_lifetime(copy spans)
+  private func part(_ value: FormValue, _ spans: SectionSpans) -> RawSpan {
+    value.kind == .inlineString ? ElfText.string(at: value.number, in: spans.line) : unit.text(value, spans)
+  }
+}
