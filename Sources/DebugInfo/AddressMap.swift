@@ -11,12 +11,14 @@ struct AddressMap: Sendable {
 
   init() {}
 
-  /// Where ranges overlap, the one that starts last has the addresses, and of those that start together the shortest.
+  /// Where ranges overlap, the one that starts last has the addresses, of those that start together the shortest, and of equal
+  /// ones the first unit: a linker that keeps one of several copies of a function keeps the first, and the other units'
+  /// descriptions may be of other instructions.
   init(_ unordered: [Entry]) {
     let sorted = unordered.sorted {
       if $0.start != $1.start { return $0.start < $1.start }
       if $0.end != $1.end { return $0.end > $1.end }
-      return $0.unit < $1.unit
+      return $0.unit > $1.unit
     }
     entries.reserveCapacity(sorted.count)
     /// What covers the place reached, innermost last; each ends before the one below it.

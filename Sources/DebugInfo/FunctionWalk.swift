@@ -139,7 +139,7 @@ struct FunctionWalk: ~Escapable {
     let node = Int32(nodes.count)
     nodes.append(
       FunctionNode(
-        parent: isInlined ? holder.node : -1, origin: reference(facts.origin) ?? EntryReference(place: .main, offset: start),
+        parent: isInlined ? holder.node : -1, origin: (isInlined ? reference(facts.origin) : nil) ?? EntryReference(place: .main, offset: start),
         callFile: facts.callFile, callLine: facts.callLine, callColumn: facts.callColumn))
     var first = targets.count
     var end = 0

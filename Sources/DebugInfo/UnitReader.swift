@@ -53,15 +53,14 @@ struct UnitReader: ~Escapable {
   }
 
   /// The frames of ascending addresses that lie in the unit at `index`.
-  mutating func frames(unit index: Int, targets: [UInt64], isExhaustive: Bool = false) -> UnitFrames {
-    frames(load(.main, index), targets, isExhaustive, line: nil)
+  mutating func frames(unit index: Int, targets: [UInt64]) -> UnitFrames {
+    frames(load(.main, index), targets, line: nil)
   }
 
   /// - Parameter line: the unit whose line table is meant, when it is another one: the skeleton of a split unit.
-  mutating func frames(_ loaded: LoadedUnit, _ targets: [UInt64], _ isExhaustive: Bool, line: Unit?) -> UnitFrames {
+  mutating func frames(_ loaded: LoadedUnit, _ targets: [UInt64], line: Unit?) -> UnitFrames {
     let unit = loaded.unit
-    var walk = FunctionWalk(spans, unit, loaded.table, targets: targets, isExhaustive: isExhaustive)
-    walk.run()
+    let (nodes, owners) = functions(loaded, targets)
     var rows = [LineRow](repeating: .none, count: targets.count)
     let lineUnit = line ?? unit
     var header: LineHeader?
@@ -75,8 +74,6 @@ struct UnitReader: ~Escapable {
     var result = UnitFrames()
     result.ends.reserveCapacity(targets.count)
     var files = FileNames(header, lineUnit)
-    let nodes = walk.nodes
-    let owners = walk.owners
     var names = [NameFacts?](repeating: nil, count: nodes.count)
     var known: [EntryReference: NameFacts] = [:]
     for target in targets.indices {
@@ -109,6 +106,27 @@ struct UnitReader: ~Escapable {
       result.ends.append(Int32(result.frames.count))
     }
     return result
+  }
+
+  /// The functions of the targets, and by target the innermost.
+  private func functions(_ loaded: LoadedUnit, _ targets: [UInt64]) -> ([FunctionNode], [Int32]) {
+    var walk = FunctionWalk(spans, loaded.unit, loaded.table, targets: targets, isExhaustive: false)
+    walk.run()
+    var nodes = walk.nodes
+    var owners = walk.owners
+    let missing = targets.indices.filter { owners[$0] < 0 }
+    guard !missing.isEmpty else { return (nodes, owners) }
+    // A function where none was looked for, or code of no function.
+    var second = FunctionWalk(spans, loaded.unit, loaded.table, targets: missing.map { targets[$0] }, isExhaustive: true)
+    second.run()
+    let shift = Int32(nodes.count)
+    for node in second.nodes {
+      nodes.append(node)
+      if node.parent >= 0 { nodes[nodes.count - 1].parent += shift }
+    }
+    let found = second.owners
+    for (index, target) in missing.enumerated() where found[index] >= 0 { owners[target] = found[index] + shift }
+    return (nodes, owners)
   }
 
   struct NameFacts {
