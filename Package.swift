@@ -37,6 +37,8 @@ let package = Package(
     .target(name: "CRecorderABI", path: "bpf/abi"),
     .systemLibrary(name: "CLZ4", path: "Sources/CLZ4"),
     .systemLibrary(name: "CZlib", path: "Sources/CZlib"),
+    .systemLibrary(name: "CZstd", path: "Sources/CZstd"),
+    .systemLibrary(name: "CLzma", path: "Sources/CLzma"),
     .target(name: "CLibBPF", path: "Sources/CLibBPF", linkerSettings: staticBPF),
     .target(name: "CLaunch", path: "Sources/CLaunch"),
     .target(name: "CCurl", path: "Sources/CCurl"),
@@ -50,8 +52,10 @@ let package = Package(
     .target(
       name: "TraceFormat", dependencies: ["Base", "CLZ4"], swiftSettings: lifetimes,
       linkerSettings: [.linkedLibrary(":liblz4.a")]),
-    // zlib's archive is among `staticBPF`: named here too, it would come before libelf, which needs it after.
-    .target(name: "ObjectFile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
+    // The archives of zlib and zstd are among `staticBPF`: named here too, they would come before libelf, which needs them after.
+    .target(
+      name: "ObjectFile", dependencies: ["Base", "CZlib", "CZstd", "CLzma"], swiftSettings: lifetimes,
+      linkerSettings: [.linkedLibrary(":liblzma.a")]),
     .target(name: "Profile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
     room("Targets", ["Base"]),
     .target(name: "DebugInfo", dependencies: ["Base", "ObjectFile"], swiftSettings: lifetimes),
@@ -103,5 +107,5 @@ if Context.environment["PYROREC_TOOLS"] != nil {
   package.targets.append(
     .executableTarget(
       name: "dwarf-frames", dependencies: ["DebugInfo", "Base"], path: "Tests/DwarfFrames",
-      swiftSettings: common + [.enableExperimentalFeature("Lifetimes")], linkerSettings: [.linkedLibrary(":libz.a")]))
+      swiftSettings: common + [.enableExperimentalFeature("Lifetimes")], linkerSettings: [.linkedLibrary(":libz.a"), .linkedLibrary(":libzstd.a")]))
 }

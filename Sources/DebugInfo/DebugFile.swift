@@ -17,7 +17,7 @@ package final class DebugFile: Sendable {
   ///   - workers: threads to use at most.
   /// - Throws: `MalformedInput` when its headers or a section of DWARF cannot be read. Damage further in costs what it hits.
   package init(_ file: any SharedBytes, alternate: DebugFile? = nil, workers: Int = 1) throws(MalformedInput) {
-    let sections = try DebugSections(file)
+    let sections = try DebugSections(file, workers: workers)
     self.sections = sections
     self.alternate = alternate
     let spans = sections.spans

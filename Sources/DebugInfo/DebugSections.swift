@@ -14,9 +14,15 @@ package protocol SharedBytes: AnyObject, Sendable {
 @safe final class OwnedBytes: SharedBytes, @unchecked Sendable {
   private let memory: UnsafeMutableRawBufferPointer
 
-  init(_ bytes: [UInt8]) {
-    unsafe memory = .allocate(byteCount: max(1, bytes.count), alignment: 16)
-    unsafe memory.copyBytes(from: bytes)
+  init(inflating section: borrowing ElfCompressedSection) throws(MalformedInput) {
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: section.byteCount, alignment: 16)
+    do throws(MalformedInput) {
+      unsafe try section.inflate(into: memory)
+    } catch {
+      unsafe memory.deallocate()
+      throw error
+    }
+    unsafe self.memory = memory
   }
 
   deinit { unsafe memory.deallocate() }
@@ -72,24 +78,76 @@ struct DebugSections: Sendable {
       case .addressRanges: ".debug_aranges"
       }
     }
+
+    /// As GNU tools name it when it is compressed in their own way.
+    var gnuCompressedText: StaticString {
+      switch self {
+      case .info: ".zdebug_info"
+      case .abbreviations: ".zdebug_abbrev"
+      case .line: ".zdebug_line"
+      case .lineStrings: ".zdebug_line_str"
+      case .strings: ".zdebug_str"
+      case .stringOffsets: ".zdebug_str_offsets"
+      case .addresses: ".zdebug_addr"
+      case .ranges: ".zdebug_ranges"
+      case .rangeLists: ".zdebug_rnglists"
+      case .addressRanges: ".zdebug_aranges"
+      }
+    }
   }
   /// By `Name`.
   private var sections: [SectionBytes]
 
-  init(_ file: any SharedBytes) throws(MalformedInput) {
+  /// What all sections together may inflate to, as a multiple of the file, and what is always allowed.
+  static let maximumInflation: UInt64 = 64
+  static let smallByteCount: UInt64 = 64 << 20
+
+  init(_ file: any SharedBytes, workers: Int) throws(MalformedInput) {
     let elf = try ElfFile(file.bytes)
     sections = []
+    var packed: [(name: Name, section: ElfSection, isGNU: Bool)] = []
     for name in Name.allCases {
       var found = SectionBytes(file, 0, 0)
       if let section = elf.section(named: name.text)?.section, section.kind != .noBits {
         if section.isCompressed {
-          let inflated = try elf.inflatedContents(of: section)
-          found = SectionBytes(OwnedBytes(inflated), 0, UInt64(inflated.count))
+          packed.append((name, section, false))
         } else {
           found = SectionBytes(file, section.fileOffset.rawValue, section.byteCount)
         }
+      } else if let section = elf.section(named: name.gnuCompressedText)?.section, section.kind != .noBits {
+        packed.append((name, section, true))
       }
       sections.append(found)
+    }
+    guard !packed.isEmpty else { return }
+    // The largest first, so that the others are done beside it.
+    packed.sort { ($1.section.byteCount, $0.name.rawValue) < ($0.section.byteCount, $1.name.rawValue) }
+    var allowed = Self.smallByteCount + UInt64(file.bytes.byteCount) * Self.maximumInflation
+    for entry in packed {
+      let contents = try elf.contents(of: entry.section)
+      let section = try entry.isGNU ? ElfCompressedSection(gnu: contents) : ElfCompressedSection(contents, elf.header.fileClass)
+      guard UInt64(section.byteCount) <= allowed else {
+        throw MalformedInput(
+          field: "compressed sections", offset: entry.section.fileOffset,
+          problem: .overLimit(value: UInt64(section.byteCount), limit: allowed))
+      }
+      allowed -= UInt64(section.byteCount)
+    }
+    let work = packed
+    let fileClass = elf.header.fileClass
+    let inflated = parallelMap(count: work.count, workers: workers) { index -> Result<OwnedBytes, MalformedInput> in
+      let entry = work[index]
+      let contents = file.bytes.slice(entry.section.fileOffset.rawValue, entry.section.byteCount)
+      do throws(MalformedInput) {
+        let section = try entry.isGNU ? ElfCompressedSection(gnu: contents) : ElfCompressedSection(contents, fileClass)
+        return .success(try OwnedBytes(inflating: section))
+      } catch {
+        return .failure(error)
+      }
+    }
+    for (entry, result) in zip(work, inflated) {
+      let bytes = try result.get()
+      sections[entry.name.rawValue] = SectionBytes(bytes, 0, UInt64(bytes.bytes.byteCount))
     }
   }
 

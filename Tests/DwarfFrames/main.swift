@@ -49,8 +49,15 @@ while let line = readLine() {
   if let address = UInt64(line.hasPrefix("0x") ? line.dropFirst(2) : line[...], radix: 16) { addresses.append(address) }
 }
 let start = now()
-let alternate = try alternatePath.map { try DebugFile(try Mapped($0)) }
-let file = try DebugFile(try Mapped(path), alternate: alternate, workers: workers)
+let file: DebugFile
+do {
+  let threads = workers
+  let alternate = try alternatePath.map { try DebugFile(try Mapped($0), workers: threads) }
+  file = try DebugFile(try Mapped(path), alternate: alternate, workers: threads)
+} catch {
+  print("dwarf-frames: \(path): \(error)")
+  exit(65)
+}
 let opened = now()
 let order = addresses.indices.sorted { addresses[$0] < addresses[$1] }
 let frames = file.frames(at: order.map { addresses[$0] }, workers: workers)
