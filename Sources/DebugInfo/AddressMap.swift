@@ -102,7 +102,8 @@ enum AddressRangeTable {
       while !cursor.isAtEnd {
         let address = cursor.number(size: addressSize)
         let byteCount = cursor.number(size: addressSize)
-        if cursor.hasFailed || (address == 0 && byteCount == 0) { break }
+        if cursor.hasFailed { break }
+        // A pair of zeros ends the set; where the linker left out code there is one in the middle, so the length decides.
         let (end, overflow) = address.addingReportingOverflow(byteCount)
         if byteCount > 0, !overflow { entries.append(AddressMap.Entry(start: address, end: end, unit: Int32(unit))) }
       }

@@ -6,8 +6,8 @@ struct FunctionNode {
   var parent: Int32
   /// The entry to take the name from.
   var origin: EntryReference
-  /// Where the call stood, of inlined ones; 0 for unknown.
-  var callFile: UInt32 = 0
+  /// Where the call stood, of inlined ones; `LineRow.noFile` and 0 for unknown.
+  var callFile: UInt32 = LineRow.noFile
   var callLine: UInt32 = 0
   var callColumn: UInt32 = 0
 }
@@ -34,6 +34,9 @@ struct FunctionWalk: ~Escapable {
   /// Goes into everything: functions may stand in types, or where no compiler known here puts them.
   private let isExhaustive: Bool
   private let entersTypes: Bool
+  /// Version 2 cannot say that code is in pieces: gcc then states the first piece or none, and what is inlined further in may
+  /// lie outside of it.
+  private let mayLackRanges: Bool
 
   private(set) var nodes: [FunctionNode] = []
   /// By target: the innermost function; -1 for none.
@@ -64,6 +67,7 @@ struct FunctionWalk: ~Escapable {
     self.targets = targets
     self.isExhaustive = isExhaustive
     entersTypes = isExhaustive || !Language.keepsCodeOutOfTypes(unit.language)
+    mayLackRanges = unit.header.format.version <= 2
     owners = [Int32](repeating: -1, count: targets.count)
     fuel = 1 << 20 + 8 * (unit.header.end - unit.header.start)
   }
@@ -73,7 +77,7 @@ struct FunctionWalk: ~Escapable {
     var high = FormValue.absent
     var ranges = FormValue.absent
     var origin = FormValue.absent
-    var callFile: UInt32 = 0
+    var callFile = LineRow.noFile
     var callLine: UInt32 = 0
     var callColumn: UInt32 = 0
     var sibling = FormValue.absent
@@ -125,22 +129,21 @@ struct FunctionWalk: ~Escapable {
     let isInlined = entry.role == .inlined && holder.node >= 0
     hits.removeAll(keepingCapacity: true)
     // A function inside of another has code of its own.
-    let window = isInlined ? Int(holder.first)..<Int(holder.end) : 0..<targets.count
+    let window = isInlined && !mayLackRanges ? Int(holder.first)..<Int(holder.end) : 0..<targets.count
     if facts.hasCode { findHits(facts, in: window) }
     guard !hits.isEmpty else {
       guard entry.hasChildren else { return }
-      if isExhaustive {
+      if isInlined, mayLackRanges || !facts.hasCode {
+        let node = add(facts, at: start, parent: holder.node)
+        holders.append(Holder(node: node, first: holder.first, end: holder.end))
+      } else if isExhaustive {
         holders.append(holder)
       } else {
         skipChildren(sibling: facts.sibling, &cursor, format)
       }
       return
     }
-    let node = Int32(nodes.count)
-    nodes.append(
-      FunctionNode(
-        parent: isInlined ? holder.node : -1, origin: (isInlined ? reference(facts.origin) : nil) ?? EntryReference(place: .main, offset: start),
-        callFile: facts.callFile, callLine: facts.callLine, callColumn: facts.callColumn))
+    let node = add(facts, at: start, parent: isInlined ? holder.node : -1)
     var first = targets.count
     var end = 0
     for run in hits {
@@ -152,6 +155,16 @@ struct FunctionWalk: ~Escapable {
       }
     }
     if entry.hasChildren { holders.append(Holder(node: node, first: Int32(first), end: Int32(end))) }
+  }
+
+  private mutating func add(_ facts: Facts, at start: Int, parent: Int32) -> Int32 {
+    // An inlined function is an instance of its origin; one of its own may have a name of its own beside.
+    let origin = parent >= 0 ? EntryReference(facts.origin, in: unit.header) : nil
+    nodes.append(
+      FunctionNode(
+        parent: parent, origin: origin ?? EntryReference(place: .main, offset: start), callFile: facts.callFile,
+        callLine: facts.callLine, callColumn: facts.callColumn))
+    return Int32(nodes.count - 1)
   }
 
   @inline(__always) private func facts(_ entry: Abbreviation, _ cursor: inout DwarfCursor, _ format: UnitFormat) -> Facts {
@@ -243,8 +256,6 @@ struct FunctionWalk: ~Escapable {
     guard value.kind == .unitReference, let distance = Int(exactly: value.number), distance < unit.header.end else { return nil }
     return unit.header.start + distance
   }
-
-  private func reference(_ value: FormValue) -> EntryReference? { EntryReference(value, in: unit.header) }
 }
 
 extension EntryReference {

@@ -78,7 +78,7 @@ struct UnitReader: ~Escapable {
     var known: [EntryReference: NameFacts] = [:]
     for target in targets.indices {
       let row = rows[target]
-      var file = row.file == LineRow.noFile || row.line == 0 ? -1 : files.text(row.file, spans, &result.texts)
+      var file = row.file == LineRow.noFile ? -1 : files.text(row.file, spans, &result.texts)
       var line = row.line
       var column = row.column
       var node = Int(owners[target])
@@ -99,7 +99,7 @@ struct UnitReader: ~Escapable {
           UnitFrames.Frame(
             function: name.text, file: file, line: line, column: column, startLine: name.line, isInlined: function.parent >= 0))
         node = Int(function.parent)
-        file = function.callLine == 0 ? -1 : files.text(function.callFile, spans, &result.texts)
+        file = function.callFile == LineRow.noFile ? -1 : files.text(function.callFile, spans, &result.texts)
         line = function.callLine
         column = function.callColumn
       }
