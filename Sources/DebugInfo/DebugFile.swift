@@ -10,16 +10,25 @@ package final class DebugFile: Sendable {
   /// From `.debug_aranges`, and from the units themselves where those have none.
   let map: AddressMap
   package let alternate: DebugFile?
+  private let split: SplitSource
 
   /// - Parameters:
   ///   - file: an ELF file: a program with its debug information in it, or a separate debug file.
   ///   - alternate: the file that `.gnu_debugaltlink` names.
+  ///   - package: the `.dwp` file that holds its split units.
   ///   - workers: threads to use at most.
+  ///   - openSplit: opens the file of a split unit that is in no package; `nil` when there is none. Called from any thread.
   /// - Throws: `MalformedInput` when its headers or a section of DWARF cannot be read. Damage further in costs what it hits.
-  package init(_ file: any SharedBytes, alternate: DebugFile? = nil, workers: Int = 1) throws(MalformedInput) {
+  package init(
+    _ file: any SharedBytes, alternate: DebugFile? = nil, package: (any SharedBytes)? = nil, workers: Int = 1,
+    openSplit: @escaping @Sendable (SplitRequest) -> (any SharedBytes)? = { _ in nil }
+  ) throws(MalformedInput) {
     let sections = try DebugSections(file, workers: workers)
     self.sections = sections
     self.alternate = alternate
+    var packageSections: DebugSections?
+    if let package { packageSections = try DebugSections(package, isSplit: true, workers: workers) }
+    split = SplitSource(package: packageSections, open: openSplit)
     let spans = sections.spans
     let headers = UnitHeader.all(spans.info)
     self.headers = headers
@@ -67,11 +76,28 @@ package final class DebugFile: Sendable {
       if self.alternate != nil { spans.alternateStrings = alternateSections.spans.strings }
       var reader = UnitReader(
         spans, self.headers, alternate: alternateSections.spans, self.alternate?.headers ?? [])
-      return reader.frames(unit: Int(job.unit), targets: job.targets)
+      let unit = reader.load(.main, Int(job.unit)).unit
+      return self.splitFrames(unit, spans, job.targets) ?? reader.frames(unit: Int(job.unit), targets: job.targets)
     }
     var units = [UnitFrames](repeating: UnitFrames(), count: jobs.count)
     for (number, index) in order.enumerated() { units[index] = inOrder[number] }
     return DebugFrames(units: units, places: places)
+  }
+
+  /// The frames from the split unit of a skeleton; `nil` when the unit is no skeleton or its other half is not to be had.
+  private func splitFrames(_ unit: Unit, _ spans: SectionSpans, _ targets: [UInt64]) -> UnitFrames? {
+    guard unit.splitName.isPresent else { return nil }
+    let request = SplitRequest(
+      name: unit.text(unit.splitName, spans).text(), directory: unit.text(unit.compilationDirectory, spans).text(),
+      id: unit.splitID)
+    guard let (sections, isPackage) = split.sections(request) else { return nil }
+    let splitSpans = SectionSpans(split: sections.spans, main: spans, isPackage: isPackage, id: unit.splitID)
+    let headers = UnitHeader.all(splitSpans.info)
+    var reader = UnitReader(split: splitSpans, headers, skeleton: unit, main: spans)
+    for index in headers.indices where headers[index].kind == .splitCompile || headers[index].kind == .compile {
+      if reader.load(.main, index).unit.splitID == unit.splitID { return reader.frames(unit: index, targets: targets) }
+    }
+    return nil
   }
 }
 

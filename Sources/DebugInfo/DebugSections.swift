@@ -62,7 +62,7 @@ package protocol SharedBytes: AnyObject, Sendable {
 /// The sections of DWARF in one ELF file, inflated where they are compressed.
 struct DebugSections: Sendable {
   enum Name: Int, CaseIterable {
-    case info, abbreviations, line, lineStrings, strings, stringOffsets, addresses, ranges, rangeLists, addressRanges
+    case info, abbreviations, line, lineStrings, strings, stringOffsets, addresses, ranges, rangeLists, addressRanges, unitIndex
 
     var text: StaticString {
       switch self {
@@ -76,6 +76,24 @@ struct DebugSections: Sendable {
       case .ranges: ".debug_ranges"
       case .rangeLists: ".debug_rnglists"
       case .addressRanges: ".debug_aranges"
+      case .unitIndex: ".debug_cu_index"
+      }
+    }
+
+    /// In split files.
+    var splitText: StaticString {
+      switch self {
+      case .info: ".debug_info.dwo"
+      case .abbreviations: ".debug_abbrev.dwo"
+      case .line: ".debug_line.dwo"
+      case .lineStrings: ".debug_line_str.dwo"
+      case .strings: ".debug_str.dwo"
+      case .stringOffsets: ".debug_str_offsets.dwo"
+      case .addresses: ".debug_addr.dwo"
+      case .ranges: ".debug_ranges.dwo"
+      case .rangeLists: ".debug_rnglists.dwo"
+      case .addressRanges: ".debug_aranges.dwo"
+      case .unitIndex: ".debug_cu_index"
       }
     }
 
@@ -92,6 +110,7 @@ struct DebugSections: Sendable {
       case .ranges: ".zdebug_ranges"
       case .rangeLists: ".zdebug_rnglists"
       case .addressRanges: ".zdebug_aranges"
+      case .unitIndex: ".zdebug_cu_index"
       }
     }
   }
@@ -102,13 +121,14 @@ struct DebugSections: Sendable {
   static let maximumInflation: UInt64 = 64
   static let smallByteCount: UInt64 = 64 << 20
 
-  init(_ file: any SharedBytes, workers: Int) throws(MalformedInput) {
+  /// - Parameter isSplit: a `.dwo` file or a `.dwp` package, whose sections are named differently.
+  init(_ file: any SharedBytes, isSplit: Bool = false, workers: Int) throws(MalformedInput) {
     let elf = try ElfFile(file.bytes)
     sections = []
     var packed: [(name: Name, section: ElfSection, isGNU: Bool)] = []
     for name in Name.allCases {
       var found = SectionBytes(file, 0, 0)
-      if let section = elf.section(named: name.text)?.section, section.kind != .noBits {
+      if let section = elf.section(named: isSplit ? name.splitText : name.text)?.section, section.kind != .noBits {
         if section.isCompressed {
           packed.append((name, section, false))
         } else {
@@ -166,6 +186,7 @@ struct DebugSections: Sendable {
       spans.ranges = part(.ranges)
       spans.rangeLists = part(.rangeLists)
       spans.addressRanges = part(.addressRanges)
+      spans.unitIndex = part(.unitIndex)
       return spans
     }
   }

@@ -15,6 +15,8 @@ struct SectionSpans: ~Escapable {
   var ranges: RawSpan
   var rangeLists: RawSpan
   var addressRanges: RawSpan
+  /// `.debug_cu_index` of a package.
+  var unitIndex: RawSpan
   /// `.debug_str` of the alternate file.
   var alternateStrings: RawSpan
 
@@ -32,6 +34,7 @@ struct SectionSpans: ~Escapable {
     ranges = none
     rangeLists = none
     addressRanges = none
+    unitIndex = none
     alternateStrings = none
   }
 }

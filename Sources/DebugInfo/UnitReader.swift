@@ -6,6 +6,10 @@ struct UnitReader: ~Escapable {
   private let alternate: SectionSpans
   private let headers: [UnitHeader]
   private let alternateHeaders: [UnitHeader]
+  /// Where lines and their files are: another file's sections when the units are split ones.
+  private let lineSpans: SectionSpans
+  /// Of split units.
+  private let skeleton: Unit?
   /// What the last units refer to, with the place of the unit in its list.
   private var loaded: [UnitKey: LoadedUnit] = [:]
 
@@ -18,10 +22,23 @@ struct UnitReader: ~Escapable {
 
   @_lifetime(copy spans, copy alternate)
   init(_ spans: SectionSpans, _ headers: [UnitHeader], alternate: SectionSpans, _ alternateHeaders: [UnitHeader]) {
+    lineSpans = spans
+    skeleton = nil
     self.spans = spans
     self.headers = headers
     self.alternate = alternate
     self.alternateHeaders = alternateHeaders
+  }
+
+  /// For the split unit of `skeleton`, a unit of the file `main`.
+  @_lifetime(copy split, copy main)
+  init(split: SectionSpans, _ headers: [UnitHeader], skeleton: Unit, main: SectionSpans) {
+    spans = split
+    self.headers = headers
+    alternate = main
+    alternateHeaders = []
+    lineSpans = main
+    self.skeleton = skeleton
   }
 
   final class LoadedUnit {
@@ -39,36 +56,38 @@ struct UnitReader: ~Escapable {
     if let known = loaded[key] { return known }
     let unit: LoadedUnit
     switch place {
-    case .main: unit = Self.read(headers[index], spans)
-    case .alternate: unit = Self.read(alternateHeaders[index], alternate)
+    case .main: unit = Self.read(headers[index], spans, skeleton)
+    case .alternate: unit = Self.read(alternateHeaders[index], alternate, nil)
     }
     if loaded.count >= Self.maximumLoadedCount { loaded.removeAll(keepingCapacity: true) }
     loaded[key] = unit
     return unit
   }
 
-  private static func read(_ header: UnitHeader, _ spans: borrowing SectionSpans) -> LoadedUnit {
+  private static func read(_ header: UnitHeader, _ spans: borrowing SectionSpans, _ skeleton: Unit?) -> LoadedUnit {
     let table = AbbreviationTable(spans.abbreviations, at: header.abbreviationsOffset, header.format)
-    return LoadedUnit(Unit(header, table, spans), table)
+    var unit = Unit(header, table, spans)
+    if let skeleton {
+      unit.addressBase = skeleton.addressBase
+      unit.rangesBase = skeleton.splitRangesBase
+      unit.base = skeleton.base
+    }
+    return LoadedUnit(unit, table)
   }
 
   /// The frames of ascending addresses that lie in the unit at `index`.
   mutating func frames(unit index: Int, targets: [UInt64]) -> UnitFrames {
-    frames(load(.main, index), targets, line: nil)
-  }
-
-  /// - Parameter line: the unit whose line table is meant, when it is another one: the skeleton of a split unit.
-  mutating func frames(_ loaded: LoadedUnit, _ targets: [UInt64], line: Unit?) -> UnitFrames {
+    let loaded = load(.main, index)
     let unit = loaded.unit
     let (nodes, owners) = functions(loaded, targets)
     var rows = [LineRow](repeating: .none, count: targets.count)
-    let lineUnit = line ?? unit
+    let lineUnit = skeleton ?? unit
     var header: LineHeader?
     if let offset = lineUnit.statementList {
-      header = LineHeader(spans, at: offset, addressSize: unit.header.format.addressSize)
+      header = LineHeader(lineSpans, at: offset, addressSize: unit.header.format.addressSize)
       if let header {
         var span = rows.mutableSpan
-        LineProgram.run(header, spans.line, targets.span, &span)
+        LineProgram.run(header, lineSpans.line, targets.span, &span)
       }
     }
     var result = UnitFrames()
@@ -78,7 +97,7 @@ struct UnitReader: ~Escapable {
     var known: [EntryReference: NameFacts] = [:]
     for target in targets.indices {
       let row = rows[target]
-      var file = row.file == LineRow.noFile ? -1 : files.text(row.file, spans, &result.texts)
+      var file = row.file == LineRow.noFile ? -1 : files.text(row.file, lineSpans, &result.texts)
       var line = row.line
       var column = row.column
       var node = Int(owners[target])
@@ -99,7 +118,7 @@ struct UnitReader: ~Escapable {
           UnitFrames.Frame(
             function: name.text, file: file, line: line, column: column, startLine: name.line, isInlined: function.parent >= 0))
         node = Int(function.parent)
-        file = function.callFile == LineRow.noFile ? -1 : files.text(function.callFile, spans, &result.texts)
+        file = function.callFile == LineRow.noFile ? -1 : files.text(function.callFile, lineSpans, &result.texts)
         line = function.callLine
         column = function.callColumn
       }

@@ -2,7 +2,7 @@ import Base
 import DebugInfo
 import Glibc
 
-// dwarf-frames [--workers N] [--count] [--alternate FILE] FILE
+// dwarf-frames [--workers N] [--count] [--alternate FILE] [--package FILE] FILE
 //
 // Reads addresses, one a line, in hexadecimal, and prints the frames of each, innermost first, as llvm-symbolizer's
 // --output-style=LLVM does. With --count prints one line with the seconds taken instead.
@@ -31,17 +31,19 @@ var workers = 2
 var counts = false
 var path: String?
 var alternatePath: String?
+var packagePath: String?
 var arguments = CommandLine.arguments.dropFirst().makeIterator()
 while let word = arguments.next() {
   switch word {
   case "--workers": workers = arguments.next().flatMap { Int($0) } ?? 1
   case "--alternate": alternatePath = arguments.next()
+  case "--package": packagePath = arguments.next()
   case "--count": counts = true
   default: path = word
   }
 }
 guard let path else {
-  print("usage: dwarf-frames [--workers N] [--count] [--alternate FILE] FILE")
+  print("usage: dwarf-frames [--workers N] [--count] [--alternate FILE] [--package FILE] FILE")
   exit(64)
 }
 var addresses: [UInt64] = []
@@ -53,7 +55,10 @@ let file: DebugFile
 do {
   let threads = workers
   let alternate = try alternatePath.map { try DebugFile(try Mapped($0), workers: threads) }
-  file = try DebugFile(try Mapped(path), alternate: alternate, workers: threads)
+  let package = try packagePath.map { try Mapped($0) }
+  file = try DebugFile(try Mapped(path), alternate: alternate, package: package, workers: threads) { request in
+    try? Mapped(request.name.hasPrefix("/") ? request.name : request.directory + "/" + request.name)
+  }
 } catch {
   print("dwarf-frames: \(path): \(error)")
   exit(65)
