@@ -88,12 +88,17 @@ struct TextTable: Sendable {
     return finish()
   }
 
+  /// Adds to the text that `finish` will end; nothing when there is no room left.
   mutating func append(_ part: RawSpan) {
+    guard bytes.count + part.byteCount <= Self.maximumByteCount else { return }
     // Safe: the buffer is used only inside the closure.
     unsafe part.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
   }
 
-  mutating func append(slash: Void) { bytes.append(UInt8(ascii: "/")) }
+  mutating func append(_ text: StaticString) {
+    // Safe: the string's own bytes, as many as it has.
+    unsafe bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+  }
 
   /// Ends the text that was appended; its number.
   mutating func finish() -> Int32 {

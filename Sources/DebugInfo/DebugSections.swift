@@ -8,11 +8,17 @@ package protocol SharedBytes: AnyObject, Sendable {
   }
 }
 
-/// Bytes of our own: a section that was inflated.
+/// Bytes of our own: a section that was inflated, or a file made in memory.
 ///
 /// `@unchecked Sendable`: the memory is private and nobody writes to it.
-@safe final class OwnedBytes: SharedBytes, @unchecked Sendable {
+@safe package final class OwnedBytes: SharedBytes, @unchecked Sendable {
   private let memory: UnsafeMutableRawBufferPointer
+
+  /// A copy of `bytes`.
+  package init(_ bytes: [UInt8]) {
+    unsafe memory = .allocate(byteCount: bytes.count, alignment: 16)
+    unsafe memory.copyBytes(from: bytes)
+  }
 
   init(inflating section: borrowing ElfCompressedSection) throws(MalformedInput) {
     let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: section.byteCount, alignment: 16)
@@ -27,7 +33,7 @@ package protocol SharedBytes: AnyObject, Sendable {
 
   deinit { unsafe memory.deallocate() }
 
-  var bytes: RawSpan {
+  package var bytes: RawSpan {
     @_lifetime(borrow self) get {
       // Safe: the memory never moves and lives as long as `self`.
       unsafe _overrideLifetime(RawSpan(_unsafeBytes: UnsafeRawBufferPointer(memory)), borrowing: self)

@@ -279,6 +279,9 @@ enum Language {
   /// C, Objective-C and assemblers: a name is the whole name.
   static let plain: Set<UInt64> = [0x01, 0x02, 0x0c, 0x10, 0x1d, 0x2c, 0x8001]
 
+  /// C++ and Rust: `outer::inner` is how names are written.
+  static func hasScopes(_ language: UInt64) -> Bool { cPlusPlus.contains(language) || language == 0x1c }
+
   /// Compilers of these put a method's code beside its class, not into it.
   static func keepsCodeOutOfTypes(_ language: UInt64) -> Bool { plain.contains(language) || cPlusPlus.contains(language) }
 }

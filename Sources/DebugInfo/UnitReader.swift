@@ -4,7 +4,7 @@ import Base
 struct UnitReader: ~Escapable {
   private let spans: SectionSpans
   private let alternate: SectionSpans
-  private let headers: [UnitHeader]
+  fileprivate let headers: [UnitHeader]
   private let alternateHeaders: [UnitHeader]
   /// Where lines and their files are: another file's sections when the units are split ones.
   private let lineSpans: SectionSpans
@@ -164,7 +164,8 @@ struct UnitReader: ~Escapable {
     if let found = known[origin] { return found }
     var text: Int32 = -1
     var line: UInt32 = 0
-    var plainText: Int32 = -1
+    /// The entry that has a name and no linkage name, and the name.
+    var plain: (entry: EntryReference, unit: LoadedUnit, name: FormValue)?
     var next: EntryReference? = origin
     var hops = 0
     while let reference = next, hops < Self.maximumHopCount {
@@ -180,11 +181,11 @@ struct UnitReader: ~Escapable {
       guard entryIndex >= 0 else { break }
       let entry = loaded.table.entries[entryIndex]
       var linkage = FormValue.absent
-      var plain = FormValue.absent
+      var short = FormValue.absent
       for index in Int(entry.firstSpec)..<Int(entry.firstSpec + entry.specCount) {
         let spec = loaded.table.specs[index]
         switch spec.attribute {
-        case .name: plain = cursor.value(spec.form, constant: spec.constant, unit.header.format)
+        case .name: short = cursor.value(spec.form, constant: spec.constant, unit.header.format)
         case .linkageName, .mipsLinkageName: linkage = cursor.value(spec.form, constant: spec.constant, unit.header.format)
         case .declarationLine:
           let value = cursor.value(spec.form, constant: spec.constant, unit.header.format)
@@ -199,12 +200,29 @@ struct UnitReader: ~Escapable {
       }
       if cursor.hasFailed { break }
       if text < 0, linkage.isPresent { text = texts.add(unit.text(linkage, source)) }
-      if text < 0, plainText < 0, plain.isPresent { plainText = texts.add(unit.text(plain, source)) }
+      if short.isPresent { plain = (reference, loaded, short) }
       if text >= 0, line != 0 { break }
     }
-    let facts = NameFacts(text: text >= 0 ? text : plainText, line: line)
+    if text < 0, let plain {
+      let unit = plain.unit.unit
+      let source = plain.entry.place == .main ? spans : alternate
+      if Language.hasScopes(language(of: origin)) {
+        QualifiedNames.append(scopesOf: plain.entry.offset, unit, plain.unit.table, source, &texts)
+      }
+      texts.append(unit.text(plain.name, source))
+      text = texts.finish()
+    }
+    let facts = NameFacts(text: text, line: line)
     known[origin] = facts
     return facts
+  }
+}
+
+extension UnitReader {
+  /// Of the unit that holds the entry; partial units do not say theirs.
+  private mutating func language(of entry: EntryReference) -> UInt64 {
+    guard entry.place == .main, let index = UnitHeader.index(of: entry.offset, in: headers) else { return 0 }
+    return load(.main, index).unit.language
   }
 }
 
@@ -246,7 +264,7 @@ struct FileNames {
 
   private func append(_ directory: RawSpan, _ texts: inout TextTable) {
     texts.append(directory)
-    if directory.byte(at: directory.byteCount - 1) != UInt8(ascii: "/") { texts.append(slash: ()) }
+    if directory.byte(at: directory.byteCount - 1) != UInt8(ascii: "/") { texts.append("/") }
   }
 
   private func isAbsolute(_ path: RawSpan) -> Bool { path.byte(at: 0) == UInt8(ascii: "/") }
