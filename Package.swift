@@ -59,7 +59,7 @@ let package = Package(
     .target(name: "Profile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
     room("Targets", ["Base"]),
     .target(name: "DebugInfo", dependencies: ["Base", "ObjectFile"], swiftSettings: lifetimes),
-    room("Symbolize", ["Base", "ObjectFile", "CDemangle"], settings: lifetimes),
+    room("Symbolize", ["Base", "ObjectFile", "DebugInfo", "CDemangle"], settings: lifetimes),
     .target(
       name: "Recorder",
       dependencies: ["Base", "TraceFormat", "ObjectFile", "Targets", "CRecorderABI", "CLibBPF", "CLaunch"],

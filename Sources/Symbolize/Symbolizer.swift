@@ -6,8 +6,13 @@ import ObjectFile
 /// Holds nothing of an image from one call to the next, so calls may run at the same time and memory is given back with each.
 package struct Symbolizer: Sendable {
   package var locator: ImageLocator
+  /// Whether functions that were inlined get frames of their own. Without, a function's line is that of the call.
+  package var showsInlines: Bool
 
-  package init(locator: ImageLocator) { self.locator = locator }
+  package init(locator: ImageLocator, showsInlines: Bool = true) {
+    self.locator = locator
+    self.showsInlines = showsInlines
+  }
 
   /// The answers for one image.
   package struct Answer: Sendable {
@@ -22,8 +27,10 @@ package struct Symbolizer: Sendable {
   /// What a name may have once that is reached.
   static let shortNameByteCount = 256
 
-  /// - Parameter addresses: best in ascending order; return addresses already moved into their call.
-  package func symbolize(_ image: ImageIdentity, _ addresses: [ImageAddress]) -> Answer {
+  /// - Parameters:
+  ///   - addresses: best in ascending order; return addresses already moved into their call.
+  ///   - workers: threads to use at most for this image; what comes out does not depend on it.
+  package func symbolize(_ image: ImageIdentity, _ addresses: [ImageAddress], workers: Int = 1) -> Answer {
     switch image.kind {
     case .anonymous: return Answer(symbolizations: addresses.map { _ in .unknown(.anonymousMemory) }, steps: [])
     case .kernel: return Answer(symbolizations: addresses.map { _ in .unknown(.kernelSymbolUnknown) }, steps: [])
@@ -43,8 +50,9 @@ package struct Symbolizer: Sendable {
     } catch {
       return Answer(symbolizations: addresses.map { _ in .unknown(.malformedImage) }, steps: located.steps)
     }
-    return Answer(
-      symbolizations: Self.lookUp(addresses, in: table, missing: Self.reason(for: table, located.steps)), steps: located.steps)
+    var symbolizations = Self.lookUp(addresses, in: table, missing: Self.reason(for: table, located.steps))
+    if !addresses.isEmpty { addLines(image, located, addresses, workers, to: &symbolizations) }
+    return Answer(symbolizations: symbolizations, steps: located.steps)
   }
 
   private static func lookUp(_ addresses: [ImageAddress], in table: SymbolTable, missing: MissReason) -> [Symbolization] {

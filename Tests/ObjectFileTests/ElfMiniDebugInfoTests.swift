@@ -14,11 +14,13 @@ import Testing
   @Test func `the file inside has the symbols the program was stripped of`() throws {
     let bytes = try TestSupport.Fixture.bytes("dwarf/mini")
     let program = try ElfFile(bytes.borrowedBytes)
-    #expect(program.symbolTable == nil)
+    let hasSymbols = program.symbolTable != nil
+    #expect(!hasSymbols)
     let inner = try required(try program.miniDebugInfo())
     let file = try ElfFile(inner.borrowedBytes)
-    let table = try required(file.symbolTable)
-    let names = (0..<table.count).map { table.name(at: table[$0].nameOffset).text() }
+    guard let table = file.symbolTable else { throw MissingTable() }
+    var names: [String] = []
+    for index in 0..<table.count { names.append(table.name(at: table[index].nameOffset).text()) }
     #expect(names.contains("twice") && names.contains("_start"))
   }
 
