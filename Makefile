@@ -20,10 +20,10 @@ bench:
 
 # What `swift format` has to say; changes nothing.
 lint:
-	@swift format lint --strict --recursive --parallel Package.swift Plugins Sources Tests
+	@swift format lint --strict --recursive --parallel Package.swift Plugins Sources Tests Benchmarks
 
 format:
-	@swift format format --in-place --recursive --parallel Package.swift Plugins Sources Tests
+	@swift format format --in-place --recursive --parallel Package.swift Plugins Sources Tests Benchmarks
 
 clean:
 	rm -rf .build dist fixtures/programs/out

@@ -15,6 +15,8 @@ let lifetimes = strict + [.enableExperimentalFeature("Lifetimes")]
 let staticBPF: [LinkerSetting] = [
   .linkedLibrary(":libbpf.a"), .linkedLibrary(":libelf.a"), .linkedLibrary(":libz.a"), .linkedLibrary(":libzstd.a"),
 ]
+// From 1.10 on (Debian 13) Debian's liblz4.a calls xxHash's own library; older ones bring it along and leave that unused.
+let staticLZ4: [LinkerSetting] = [.linkedLibrary(":liblz4.a"), .linkedLibrary(":libxxhash.a")]
 
 func room(_ name: String, _ dependencies: [Target.Dependency], settings: [SwiftSetting] = strict) -> Target {
   .target(name: name, dependencies: dependencies, swiftSettings: settings)
@@ -41,6 +43,7 @@ let package = Package(
     .systemLibrary(name: "CLzma", path: "Sources/CLzma"),
     .target(name: "CLibBPF", path: "Sources/CLibBPF", linkerSettings: staticBPF),
     .target(name: "CLaunch", path: "Sources/CLaunch"),
+    .target(name: "CMapping", path: "Sources/CMapping"),
     .target(name: "CCurl", path: "Sources/CCurl"),
     .target(name: "CDemangle", path: "Sources/CDemangle", linkerSettings: [.linkedLibrary(":libiberty.a")]),
 
@@ -48,10 +51,10 @@ let package = Package(
     .plugin(name: "CompileBPF", capability: .buildTool(), dependencies: ["EmbedBPF"]),
 
     // The rooms, lowest first (ARCHITECTURE.md).
-    room("Base", [], settings: lifetimes),
+    room("Base", ["CMapping"], settings: lifetimes),
     .target(
       name: "TraceFormat", dependencies: ["Base", "CLZ4"], swiftSettings: lifetimes,
-      linkerSettings: [.linkedLibrary(":liblz4.a")]),
+      linkerSettings: staticLZ4),
     // The archives of zlib and zstd are among `staticBPF`: named here too, they would come before libelf, which needs them after.
     .target(
       name: "ObjectFile", dependencies: ["Base", "CZlib", "CZstd", "CLzma"], swiftSettings: lifetimes,
@@ -95,17 +98,22 @@ let package = Package(
   swiftLanguageModes: [.v6]
 )
 
-// A server that takes pushes by Pyroscope's rules, for trying uploads where there is none:
-//   PYROREC_TOOLS=1 swift run push-receiver
+// Not part of the product, built on request:
+//   PYROREC_TOOLS=1 swift run push-receiver           takes pushes by Pyroscope's rules, for trying uploads without a server
+//   PYROREC_TOOLS=1 swift run segment-copy FROM TO    writes a trace's records again, and says how long it took
 if Context.environment["PYROREC_TOOLS"] != nil {
   package.targets.append(
     .executableTarget(
       name: "push-receiver", dependencies: ["TestSupport", "Profile", "Base"], path: "Tests/PushReceiver",
-      swiftSettings: common, linkerSettings: [.linkedLibrary(":liblz4.a"), .linkedLibrary(":libz.a")]))
+      swiftSettings: common, linkerSettings: staticLZ4 + [.linkedLibrary(":libz.a")]))
+  package.targets.append(
+    .executableTarget(
+      name: "segment-copy", dependencies: ["TraceFormat", "Base"], path: "Benchmarks/SegmentCopy", swiftSettings: common))
   // Prints the frames of addresses, for comparing with llvm-symbolizer and for measuring (scripts/compare-dwarf, Benchmarks/):
   //   PYROREC_TOOLS=1 swift build -c release --product dwarf-frames
   package.targets.append(
     .executableTarget(
       name: "dwarf-frames", dependencies: ["DebugInfo", "Base"], path: "Tests/DwarfFrames",
-      swiftSettings: common + [.enableExperimentalFeature("Lifetimes")], linkerSettings: [.linkedLibrary(":libz.a"), .linkedLibrary(":libzstd.a")]))
+      swiftSettings: common + [.enableExperimentalFeature("Lifetimes")],
+      linkerSettings: [.linkedLibrary(":libz.a"), .linkedLibrary(":libzstd.a")]))
 }

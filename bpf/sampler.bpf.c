@@ -12,6 +12,8 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
+#include "kernel_names.bpf.h"
+
 #define STACK_BYTES (PYROREC_MAX_FRAMES * sizeof(__u64))
 
 volatile const struct pyrorec_settings settings;

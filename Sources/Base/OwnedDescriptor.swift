@@ -26,7 +26,8 @@ package struct OwnedDescriptor: ~Copyable, Sendable {
       while filled < count {
         // Safe: `filled` stays within the buffer's capacity.
         let got = retryingOnInterrupt {
-          unsafe pread(rawValue, buffer.baseAddress?.advanced(by: filled), count - filled, off_t(truncatingIfNeeded: offset) + off_t(filled))
+          unsafe pread(
+            rawValue, buffer.baseAddress?.advanced(by: filled), count - filled, off_t(truncatingIfNeeded: offset) + off_t(filled))
         }
         if got < 0 { failure = errno }
         if got <= 0 { break }
@@ -60,22 +61,31 @@ package struct OwnedDescriptor: ~Copyable, Sendable {
 /// - Throws: `SystemCallError` with `EFBIG` when it holds more than `limit` bytes.
 package func contents(of path: String, limit: Int) throws(SystemCallError) -> [UInt8] {
   let file = try OwnedDescriptor(open: path, O_RDONLY)
-  // `/proc` gives a page at a time: read behind one another into one buffer, which doubles when it is nearly full.
-  var all = [UInt8](repeating: 0, count: 16384)
-  var filled = 0
+  // `/proc` gives a page at a time: read behind one another into one buffer, which doubles when it is full.
+  var all: [UInt8] = []
+  var room = 4096
   while true {
-    if all.count - filled < 8192 { all.append(contentsOf: repeatElement(0, count: all.count)) }
-    // Safe: reads behind what is filled, up to the buffer's end.
-    let got = retryingOnInterrupt {
-      unsafe all.withUnsafeMutableBytes { unsafe Glibc.read(file.rawValue, $0.baseAddress?.advanced(by: filled), $0.count - filled) }
+    var failure: Int32 = 0
+    var isAtEnd = false
+    // Safe: copies `all` and reads behind it, up to the buffer's end.
+    let grown = unsafe [UInt8](unsafeUninitializedCapacity: room) { buffer, filled in
+      unsafe all.withUnsafeBytes { unsafe UnsafeMutableRawBufferPointer(buffer).copyMemory(from: $0) }
+      filled = all.count
+      while filled < room, !isAtEnd, failure == 0 {
+        let got = retryingOnInterrupt {
+          unsafe Glibc.read(file.rawValue, buffer.baseAddress?.advanced(by: filled), room - filled)
+        }
+        if got < 0 { failure = errno }
+        isAtEnd = got == 0
+        filled += max(got, 0)
+      }
     }
-    guard got >= 0 else { throw SystemCallError(call: "read", path: path, code: errno) }
-    if got == 0 { break }
-    filled += got
-    guard filled <= limit else { throw SystemCallError(call: "read", path: path, code: EFBIG) }
+    guard failure == 0 else { throw SystemCallError(call: "read", path: path, code: failure) }
+    all = grown
+    guard all.count <= limit else { throw SystemCallError(call: "read", path: path, code: EFBIG) }
+    if isAtEnd { return all }
+    room *= 2
   }
-  all.removeLast(all.count - filled)
-  return all
 }
 
 extension OwnedDescriptor {

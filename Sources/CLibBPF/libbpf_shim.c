@@ -69,7 +69,7 @@ void pyrorec_sampling_attr(struct perf_event_attr *attr, __u32 type, __u64 confi
 	attr->exclude_idle = 1;
 }
 
-void pyrorec_sideband_attr(struct perf_event_attr *attr)
+void pyrorec_sideband_attr(struct perf_event_attr *attr, int is_lives, __u32 wakeup_bytes)
 {
 	memset(attr, 0, sizeof *attr);
 	attr->size = sizeof *attr;
@@ -77,13 +77,16 @@ void pyrorec_sideband_attr(struct perf_event_attr *attr)
 	attr->config = PERF_COUNT_SW_DUMMY;
 	attr->sample_type = PERF_SAMPLE_TID | PERF_SAMPLE_TIME;
 	attr->sample_id_all = 1;
-	attr->mmap = 1;
-	attr->mmap2 = 1;
-	attr->comm = 1;
-	attr->comm_exec = 1;
-	attr->task = 1;
+	if (is_lives) {
+		attr->task = 1;
+	} else {
+		attr->mmap = 1;
+		attr->mmap2 = 1;
+		attr->comm = 1;
+		attr->comm_exec = 1;
+	}
 	attr->use_clockid = 1;
 	attr->clockid = CLOCK_MONOTONIC;
 	attr->watermark = 1;
-	attr->wakeup_watermark = 1;
+	attr->wakeup_watermark = wakeup_bytes;
 }

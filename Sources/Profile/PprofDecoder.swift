@@ -92,27 +92,27 @@ private struct RawPprof {
     var numbers: [UInt64] = []
     while let tag = try reader.next() {
       switch tag.number {
-      case UInt64(PprofField.Profile.sampleType):
+      case PprofField.Profile.sampleType:
         var nested = try reader.message(tag, "sample_type")
         sampleTypes.append(try Self.valueType(&nested))
         try limit(sampleTypes.count, PprofDecoder.maximumSampleTypes, "sample_type", reader.offset)
-      case UInt64(PprofField.Profile.sample):
+      case PprofField.Profile.sample:
         var nested = try reader.message(tag, "sample")
         try sample(&nested, &numbers)
         try limit(stackEnds.count, PprofDecoder.maximumEntries, "sample", reader.offset)
-      case UInt64(PprofField.Profile.mapping):
+      case PprofField.Profile.mapping:
         var nested = try reader.message(tag, "mapping")
         mappings.append(try Self.mapping(&nested))
         try limit(mappings.count, PprofDecoder.maximumEntries, "mapping", reader.offset)
-      case UInt64(PprofField.Profile.location):
+      case PprofField.Profile.location:
         var nested = try reader.message(tag, "location")
         try location(&nested)
         try limit(locations.count, PprofDecoder.maximumEntries, "location", reader.offset)
-      case UInt64(PprofField.Profile.function):
+      case PprofField.Profile.function:
         var nested = try reader.message(tag, "function")
         functions.append(try Self.function(&nested))
         try limit(functions.count, PprofDecoder.maximumEntries, "function", reader.offset)
-      case UInt64(PprofField.Profile.string):
+      case PprofField.Profile.string:
         let text = try reader.delimited(tag, "string_table")
         if stringCount == 0 {
           guard text.byteCount == 0 else {
@@ -125,15 +125,15 @@ private struct RawPprof {
         }
         stringCount += 1
         try limit(stringCount, PprofDecoder.maximumEntries, "string_table", reader.offset)
-      case UInt64(PprofField.Profile.timeNanos): time = try reader.signed(tag, "time_nanos")
-      case UInt64(PprofField.Profile.durationNanos): duration = try reader.signed(tag, "duration_nanos")
-      case UInt64(PprofField.Profile.periodType):
+      case PprofField.Profile.timeNanos: time = try reader.signed(tag, "time_nanos")
+      case PprofField.Profile.durationNanos: duration = try reader.signed(tag, "duration_nanos")
+      case PprofField.Profile.periodType:
         var nested = try reader.message(tag, "period_type")
         periodType = try Self.valueType(&nested)
-      case UInt64(PprofField.Profile.period): period = try reader.signed(tag, "period")
-      case UInt64(PprofField.Profile.comment):
+      case PprofField.Profile.period: period = try reader.signed(tag, "period")
+      case PprofField.Profile.comment:
         try reader.integers(tag, "comment", appendingTo: &comments, limit: PprofDecoder.maximumLabels)
-      case UInt64(PprofField.Profile.defaultSampleType):
+      case PprofField.Profile.defaultSampleType:
         defaultSampleType = try reader.integer(tag, "default_sample_type")
       default: try reader.skip(tag)
       }
@@ -144,8 +144,8 @@ private struct RawPprof {
     var type: (kind: UInt64, unit: UInt64) = (0, 0)
     while let tag = try reader.next() {
       switch tag.number {
-      case UInt64(PprofField.ValueType.type): type.kind = try reader.integer(tag, "type")
-      case UInt64(PprofField.ValueType.unit): type.unit = try reader.integer(tag, "unit")
+      case PprofField.ValueType.type: type.kind = try reader.integer(tag, "type")
+      case PprofField.ValueType.unit: type.unit = try reader.integer(tag, "unit")
       default: try reader.skip(tag)
       }
     }
@@ -160,11 +160,11 @@ private struct RawPprof {
     numbers.removeAll(keepingCapacity: true)
     while let tag = try reader.next() {
       switch tag.number {
-      case UInt64(PprofField.Sample.locationID):
+      case PprofField.Sample.locationID:
         try reader.integers(tag, "location_id", appendingTo: &stacks, limit: stackStart + PprofDecoder.maximumFrames)
-      case UInt64(PprofField.Sample.value):
+      case PprofField.Sample.value:
         try reader.integers(tag, "value", appendingTo: &numbers, limit: PprofDecoder.maximumSampleTypes)
-      case UInt64(PprofField.Sample.label):
+      case PprofField.Sample.label:
         var nested = try reader.message(tag, "label")
         labels.append(try Self.label(&nested))
         try limit(labels.count - labelStart, PprofDecoder.maximumLabels, "label", reader.offset)
@@ -184,10 +184,10 @@ private struct RawPprof {
     var label = Label()
     while let tag = try reader.next() {
       switch tag.number {
-      case UInt64(PprofField.Label.key): label.key = try reader.integer(tag, "key")
-      case UInt64(PprofField.Label.text): label.text = try reader.integer(tag, "str")
-      case UInt64(PprofField.Label.number): label.number = try reader.signed(tag, "num")
-      case UInt64(PprofField.Label.unit): label.unit = try reader.integer(tag, "num_unit")
+      case PprofField.Label.key: label.key = try reader.integer(tag, "key")
+      case PprofField.Label.text: label.text = try reader.integer(tag, "str")
+      case PprofField.Label.number: label.number = try reader.signed(tag, "num")
+      case PprofField.Label.unit: label.unit = try reader.integer(tag, "num_unit")
       default: try reader.skip(tag)
       }
     }
@@ -198,17 +198,17 @@ private struct RawPprof {
     var mapping = Mapping()
     while let tag = try reader.next() {
       switch tag.number {
-      case UInt64(PprofField.Mapping.id): mapping.id = try reader.integer(tag, "mapping.id")
-      case UInt64(PprofField.Mapping.start): mapping.start = try reader.integer(tag, "memory_start")
-      case UInt64(PprofField.Mapping.limit): mapping.limit = try reader.integer(tag, "memory_limit")
-      case UInt64(PprofField.Mapping.offset): mapping.offset = try reader.integer(tag, "file_offset")
-      case UInt64(PprofField.Mapping.file): mapping.file = try reader.integer(tag, "filename")
-      case UInt64(PprofField.Mapping.buildID): mapping.buildID = try reader.integer(tag, "build_id")
-      case UInt64(PprofField.Mapping.hasFunctions): mapping.hasFunctions = try reader.integer(tag, "has_functions") != 0
-      case UInt64(PprofField.Mapping.hasFilenames): mapping.hasFilenames = try reader.integer(tag, "has_filenames") != 0
-      case UInt64(PprofField.Mapping.hasLineNumbers):
+      case PprofField.Mapping.id: mapping.id = try reader.integer(tag, "mapping.id")
+      case PprofField.Mapping.start: mapping.start = try reader.integer(tag, "memory_start")
+      case PprofField.Mapping.limit: mapping.limit = try reader.integer(tag, "memory_limit")
+      case PprofField.Mapping.offset: mapping.offset = try reader.integer(tag, "file_offset")
+      case PprofField.Mapping.file: mapping.file = try reader.integer(tag, "filename")
+      case PprofField.Mapping.buildID: mapping.buildID = try reader.integer(tag, "build_id")
+      case PprofField.Mapping.hasFunctions: mapping.hasFunctions = try reader.integer(tag, "has_functions") != 0
+      case PprofField.Mapping.hasFilenames: mapping.hasFilenames = try reader.integer(tag, "has_filenames") != 0
+      case PprofField.Mapping.hasLineNumbers:
         mapping.hasLineNumbers = try reader.integer(tag, "has_line_numbers") != 0
-      case UInt64(PprofField.Mapping.hasInlineFrames):
+      case PprofField.Mapping.hasInlineFrames:
         mapping.hasInlineFrames = try reader.integer(tag, "has_inline_frames") != 0
       default: try reader.skip(tag)
       }
@@ -221,16 +221,16 @@ private struct RawPprof {
     let lineStart = lines.count
     while let tag = try reader.next() {
       switch tag.number {
-      case UInt64(PprofField.Location.id): location.id = try reader.integer(tag, "location.id")
-      case UInt64(PprofField.Location.mapping): location.mapping = try reader.integer(tag, "mapping_id")
-      case UInt64(PprofField.Location.address): location.address = try reader.integer(tag, "address")
-      case UInt64(PprofField.Location.line):
+      case PprofField.Location.id: location.id = try reader.integer(tag, "location.id")
+      case PprofField.Location.mapping: location.mapping = try reader.integer(tag, "mapping_id")
+      case PprofField.Location.address: location.address = try reader.integer(tag, "address")
+      case PprofField.Location.line:
         var nested = try reader.message(tag, "line")
         var line: (function: UInt64, line: Int64) = (0, 0)
         while let tag = try nested.next() {
           switch tag.number {
-          case UInt64(PprofField.Line.function): line.function = try nested.integer(tag, "function_id")
-          case UInt64(PprofField.Line.line): line.line = try nested.signed(tag, "line.line")
+          case PprofField.Line.function: line.function = try nested.integer(tag, "function_id")
+          case PprofField.Line.line: line.line = try nested.signed(tag, "line.line")
           default: try nested.skip(tag)
           }
         }
@@ -247,11 +247,11 @@ private struct RawPprof {
     var function = Function()
     while let tag = try reader.next() {
       switch tag.number {
-      case UInt64(PprofField.Function.id): function.id = try reader.integer(tag, "function.id")
-      case UInt64(PprofField.Function.name): function.name = try reader.integer(tag, "name")
-      case UInt64(PprofField.Function.systemName): function.systemName = try reader.integer(tag, "system_name")
-      case UInt64(PprofField.Function.file): function.file = try reader.integer(tag, "function.filename")
-      case UInt64(PprofField.Function.startLine): function.startLine = try reader.signed(tag, "start_line")
+      case PprofField.Function.id: function.id = try reader.integer(tag, "function.id")
+      case PprofField.Function.name: function.name = try reader.integer(tag, "name")
+      case PprofField.Function.systemName: function.systemName = try reader.integer(tag, "system_name")
+      case PprofField.Function.file: function.file = try reader.integer(tag, "function.filename")
+      case PprofField.Function.startLine: function.startLine = try reader.signed(tag, "start_line")
       default: try reader.skip(tag)
       }
     }

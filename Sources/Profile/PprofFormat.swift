@@ -5,9 +5,13 @@ package enum PprofFormat: ProfileFormat {
   package static let name = "pprof"
   package static let groupsByThreadName = false
 
-  package static func encode(_ profile: Profile, _ options: FormatOptions = FormatOptions()) -> [UInt8] {
-    Gzip.compress(message(profile))
+  package static func encode<Failure: Error>(
+    _ profile: Profile, _ options: FormatOptions, to output: ([UInt8]) throws(Failure) -> Void
+  ) throws(Failure) {
+    try output(Gzip.compress(message(profile)))
   }
+
+  package static func encode(_ profile: Profile) -> [UInt8] { Gzip.compress(message(profile)) }
 
   /// The protobuf message without the gzip around it.
   package static func message(_ profile: Profile) -> [UInt8] {
@@ -58,7 +62,7 @@ enum PprofSize {
 }
 
 extension ProtobufWriter {
-  fileprivate mutating func valueType(_ field: UInt32, _ type: SampleType) {
+  fileprivate mutating func valueType(_ field: UInt64, _ type: SampleType) {
     message(field) {
       $0.integer(PprofField.ValueType.type, UInt64(type.kind.rawValue))
       $0.integer(PprofField.ValueType.unit, UInt64(type.unit.rawValue))

@@ -14,7 +14,7 @@ enum PprofTime {
       var start = 0
       while let tag = try reader.next() {
         try reader.skip(tag)
-        if tag.number == UInt64(PprofField.Profile.timeNanos) {
+        if tag.number == PprofField.Profile.timeNanos {
           out.append(contentsOf: message[copied..<start])
           copied = reader.offset
         }

@@ -144,6 +144,14 @@ package struct LocationTable: Hashable, Sendable {
     lines.append(contentsOf: new)
     lineEnds.append(lines.count)
   }
+
+  mutating func append(mappingNumber: UInt32, address: UInt64, isKernel kernel: Bool, line: ProfileLine) {
+    mappingNumbers.append(mappingNumber)
+    addresses.append(address)
+    isKernel.append(kernel)
+    lines.append(line)
+    lineEnds.append(lines.count)
+  }
 }
 
 /// Stacks and what they weigh.
@@ -159,6 +167,13 @@ package struct SampleTable: Hashable, Sendable {
   package internal(set) var threadNames: [StringHandle] = []
 
   package var count: Int { locationEnds.count }
+
+  mutating func reserve(_ samples: Int) {
+    locationEnds.reserveCapacity(samples)
+    values.reserveCapacity(samples)
+    labelEnds.reserveCapacity(samples)
+    threadNames.reserveCapacity(samples)
+  }
 
   func locationRange(_ index: Int) -> Range<Int> { (index == 0 ? 0 : locationEnds[index - 1])..<locationEnds[index] }
   func labelRange(_ index: Int) -> Range<Int> { (index == 0 ? 0 : labelEnds[index - 1])..<labelEnds[index] }

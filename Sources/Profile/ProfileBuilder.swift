@@ -1,3 +1,5 @@
+import Base
+
 /// Makes a `Profile`: what is equal is kept once, and everything keeps the order it was first added in.
 ///
 /// Names are hashed when they are interned; adding a sample hashes integers only. Equal samples (same stack, labels
@@ -6,19 +8,21 @@ package struct ProfileBuilder: Sendable {
   private var profile = Profile()
   private var stringIndex: HashIndex
   private var functionIndex: HashIndex
-  private var locationIndex: HashIndex
+  /// By string: the function of which only that name is known, + 1; 0 for none.
+  private var bareFunctions: [UInt32] = []
+  /// By function: the first location whose innermost line is in it, + 1. Only its further ones are in `locationIndex`.
+  private var firstLocations: [UInt32] = []
+  private var locationIndex = HashIndex()
   private var sampleIndex: HashIndex
 
   /// - Parameters: how many to make room for; more are possible.
-  package init(expectedLocations: Int = 0, expectedSamples: Int = 0) {
-    stringIndex = HashIndex(capacity: expectedLocations)
-    functionIndex = HashIndex(capacity: expectedLocations)
-    locationIndex = HashIndex(capacity: expectedLocations)
+  package init(expectedStrings: Int = 0, expectedSamples: Int = 0) {
+    stringIndex = HashIndex(capacity: expectedStrings)
+    functionIndex = HashIndex()
     sampleIndex = HashIndex(capacity: expectedSamples)
     // The empty string is found like any other.
     stringIndex.insert(Self.hash([UInt8]().span), place: 0)
-    profile.functions.reserveCapacity(expectedLocations)
-    profile.samples.locationEnds.reserveCapacity(expectedSamples)
+    profile.samples.reserve(expectedSamples)
   }
 
   // MARK: What it is about
@@ -65,14 +69,17 @@ package struct ProfileBuilder: Sendable {
     return handle
   }
 
+  /// A string that the caller knows to be unlike all others, before and after: it is not found again.
+  package mutating func newString(utf8 text: Span<UInt8>) -> StringHandle { profile.strings.append(text) }
+
   private static func hash(_ text: Span<UInt8>) -> UInt64 {
-    var hasher = Hasher()
-    // Safe: the pointer is used only inside the closure.
-    unsafe text.withUnsafeBytes { unsafe hasher.combine(bytes: $0) }
-    return UInt64(truncatingIfNeeded: hasher.finalize())
+    var hash = IntegerHash()
+    hash.combine(bytes: text)
+    return hash.value
   }
 
   package mutating func function(_ function: ProfileFunction) -> FunctionHandle {
+    if function.systemName == .empty, function.file == .empty, function.startLine == 0 { return bareFunction(function.name) }
     var hash = IntegerHash()
     hash.combine(function.name.rawValue)
     hash.combine(function.systemName.rawValue)
@@ -81,8 +88,25 @@ package struct ProfileBuilder: Sendable {
     if let known = functionIndex.find(hash.value, where: { profile.functions[$0] == function }) {
       return FunctionHandle(UInt32(known))
     }
+    let handle = append(function)
+    functionIndex.insert(hash.value, place: handle.index)
+    return handle
+  }
+
+  private mutating func bareFunction(_ name: StringHandle) -> FunctionHandle {
+    if name.index >= bareFunctions.count {
+      let missing = profile.strings.count - bareFunctions.count
+      bareFunctions.append(contentsOf: repeatElement(0, count: missing))
+    }
+    if bareFunctions[name.index] != 0 { return FunctionHandle(bareFunctions[name.index] - 1) }
+    let handle = append(ProfileFunction(name: name))
+    bareFunctions[name.index] = handle.rawValue + 1
+    return handle
+  }
+
+  private mutating func append(_ function: ProfileFunction) -> FunctionHandle {
     profile.functions.append(function)
-    functionIndex.insert(hash.value, place: profile.functions.count - 1)
+    firstLocations.append(0)
     return FunctionHandle(UInt32(profile.functions.count - 1))
   }
 
@@ -106,19 +130,38 @@ package struct ProfileBuilder: Sendable {
   ) -> LocationHandle {
     precondition(!lines.isEmpty, "a location without a line is dropped by servers")
     let number = mapping.map { $0.rawValue + 1 } ?? 0
-    var hash = IntegerHash()
-    hash.combine(UInt64(number) << 1 | (isKernel ? 1 : 0))
-    hash.combine(address)
-    for line in lines { hash.combine(UInt64(line.function.rawValue) << 32 | UInt64(line.line)) }
-    let known = locationIndex.find(hash.value) { place in
+    func isSame(_ place: Int) -> Bool {
       profile.locations.addresses[place] == address && profile.locations.mappingNumbers[place] == number
         && profile.locations.isKernel[place] == isKernel
         && profile.locations.lines[profile.locations.lineRange(place)].elementsEqual(lines)
     }
-    if let known { return LocationHandle(UInt32(known)) }
+    // Most functions that stand for an address alone have this one location, and need no hash.
+    let first = firstLocations[lines[0].function.index]
+    if first == 0 {
+      profile.locations.append(mappingNumber: number, address: address, isKernel: isKernel, lines: lines)
+      firstLocations[lines[0].function.index] = UInt32(profile.locations.count)
+      return LocationHandle(UInt32(profile.locations.count - 1))
+    }
+    if isSame(Int(first) - 1) { return LocationHandle(first - 1) }
+    var hash = IntegerHash()
+    hash.combine(UInt64(number) << 1 | (isKernel ? 1 : 0))
+    hash.combine(address)
+    for line in lines { hash.combine(UInt64(line.function.rawValue) << 32 | UInt64(line.line)) }
+    if let known = locationIndex.find(hash.value, where: isSame) { return LocationHandle(UInt32(known)) }
     profile.locations.append(mappingNumber: number, address: address, isKernel: isKernel, lines: lines)
     locationIndex.insert(hash.value, place: profile.locations.count - 1)
     return LocationHandle(UInt32(profile.locations.count - 1))
+  }
+
+  /// A location that the caller knows to be unlike all others.
+  package mutating func newLocation(
+    mapping: MappingHandle?, address: UInt64, line: ProfileLine, isKernel: Bool = false
+  ) -> LocationHandle {
+    let handle = LocationHandle(UInt32(profile.locations.count))
+    profile.locations.append(
+      mappingNumber: mapping.map { $0.rawValue + 1 } ?? 0, address: address, isKernel: isKernel, line: line)
+    if firstLocations[line.function.index] == 0 { firstLocations[line.function.index] = handle.rawValue + 1 }
+    return handle
   }
 
   // MARK: Samples
@@ -133,10 +176,16 @@ package struct ProfileBuilder: Sendable {
     addSample(locations: locations.span, values: values.span, labels: labels, threadName: threadName)
   }
 
-  /// As the other, for stacks that lie in an array of many.
+  /// As the other, for a profile of one sample type.
   package mutating func addSample(
-    locations: Span<LocationHandle>, values: Span<Int64>, labels: [SampleLabel] = [],
-    threadName: StringHandle = .empty
+    locations: Span<LocationHandle>, value: Int64, labels: [SampleLabel] = [], threadName: StringHandle = .empty
+  ) {
+    let values: InlineArray<1, Int64> = [value]
+    addSample(locations: locations, values: values.span, labels: labels, threadName: threadName)
+  }
+
+  private mutating func addSample(
+    locations: Span<LocationHandle>, values: Span<Int64>, labels: [SampleLabel], threadName: StringHandle
   ) {
     precondition(values.count == profile.sampleTypes.count, "one value a sample type")
     var hash = IntegerHash()
@@ -160,7 +209,8 @@ package struct ProfileBuilder: Sendable {
       }
       return
     }
-    for index in locations.indices { profile.samples.locations.append(locations[index]) }
+    // Safe: the pointer is used only inside the closure.
+    unsafe locations.withUnsafeBufferPointer { unsafe profile.samples.locations.append(contentsOf: $0) }
     profile.samples.locationEnds.append(profile.samples.locations.count)
     for index in values.indices { profile.samples.values.append(values[index]) }
     profile.samples.labels.append(contentsOf: labels)

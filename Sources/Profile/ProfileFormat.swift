@@ -16,8 +16,21 @@ package protocol ProfileFormat: Sendable {
   static var name: String { get }
   /// Whether samples of threads of different names are to be kept apart, because the output shows the name.
   static var groupsByThreadName: Bool { get }
-  /// The same bytes for the same profile and options, always.
-  static func encode(_ profile: Profile, _ options: FormatOptions) -> [UInt8]
+  /// Gives the output away in pieces: the same bytes for the same profile and options, always.
+  static func encode<Failure: Error>(
+    _ profile: Profile, _ options: FormatOptions, to output: ([UInt8]) throws(Failure) -> Void
+  ) throws(Failure)
+}
+
+extension ProfileFormat {
+  /// The whole output at once.
+  package static func encode(_ profile: Profile, _ options: FormatOptions) -> [UInt8] {
+    var all: [UInt8] = []
+    encode(profile, options) { piece in
+      if all.isEmpty { all = piece } else { all += piece }
+    }
+    return all
+  }
 }
 
 /// The formats there are, in the order help shows them; the first is the default.

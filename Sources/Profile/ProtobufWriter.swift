@@ -32,38 +32,38 @@ package struct ProtobufWriter: Sendable {
 
   /// An integer field of proto3: nothing is written for 0.
   @inline(__always)
-  package mutating func integer(_ field: UInt32, _ value: UInt64) {
+  package mutating func integer(_ field: UInt64, _ value: UInt64) {
     guard value != 0 else { return }
-    varint(UInt64(field) << 3)
+    varint(field << 3)
     varint(value)
   }
 
   @inline(__always)
-  package mutating func integer(_ field: UInt32, _ value: Int64) { integer(field, UInt64(bitPattern: value)) }
+  package mutating func integer(_ field: UInt64, _ value: Int64) { integer(field, UInt64(bitPattern: value)) }
 
   @inline(__always)
-  package mutating func flag(_ field: UInt32, _ value: Bool) { integer(field, value ? UInt64(1) : 0) }
+  package mutating func flag(_ field: UInt64, _ value: Bool) { integer(field, value ? UInt64(1) : 0) }
 
   /// The tag and length of a field whose `length` bytes the caller writes next.
   @inline(__always)
-  package mutating func delimited(_ field: UInt32, length: Int) {
-    varint(UInt64(field) << 3 | 2)
+  package mutating func delimited(_ field: UInt64, length: Int) {
+    varint(field << 3 | 2)
     varint(UInt64(length))
   }
 
   /// A field of bytes; written also when empty.
-  package mutating func bytes(_ field: UInt32, _ value: some Collection<UInt8>) {
+  package mutating func bytes(_ field: UInt64, _ value: some Collection<UInt8>) {
     delimited(field, length: value.count)
     bytes.append(contentsOf: value)
   }
 
-  package mutating func string(_ field: UInt32, _ value: String) {
+  package mutating func string(_ field: UInt64, _ value: String) {
     delimited(field, length: value.utf8.count)
     bytes.append(contentsOf: value.utf8)
   }
 
   /// A nested message that is small enough to be made apart.
-  package mutating func message(_ field: UInt32, _ body: (inout ProtobufWriter) -> Void) {
+  package mutating func message(_ field: UInt64, _ body: (inout ProtobufWriter) -> Void) {
     var nested = ProtobufWriter()
     body(&nested)
     bytes(field, nested.bytes)

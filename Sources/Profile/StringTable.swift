@@ -6,7 +6,7 @@ package struct StringTable: Hashable, Sendable {
   private(set) var ends: [Int] = [0]
 
   /// A table that holds string 0, the empty one.
-  init() {}
+  package init() {}
 
   package var count: Int { ends.count }
 
@@ -16,13 +16,19 @@ package struct StringTable: Hashable, Sendable {
   /// The text of `handle` without a copy.
   package func utf8(_ handle: StringHandle) -> ArraySlice<UInt8> { bytes[range(handle.index)] }
 
+  /// The text of `handle`, lent to `body`.
+  package func withSpan<Result>(_ handle: StringHandle, _ body: (Span<UInt8>) -> Result) -> Result {
+    body(bytes.span.extracting(range(handle.index)))
+  }
+
   package func byteCount(_ handle: StringHandle) -> Int { range(handle.index).count }
 
   func range(_ index: Int) -> Range<Int> { (index == 0 ? 0 : ends[index - 1])..<ends[index] }
 
   /// Puts `text` at the end, whether or not it is there already.
-  mutating func append(_ text: String) -> StringHandle {
-    bytes.append(contentsOf: text.utf8)
+  package mutating func append(_ text: String) -> StringHandle {
+    var text = text
+    text.withUTF8 { unsafe bytes.append(contentsOf: $0) }
     return close()
   }
 

@@ -24,7 +24,7 @@ import Glibc
       unsafe identity.group = group
     }
     var vector = unsafe arguments.map { unsafe strdup($0) } + [nil]
-    defer { for unsafe pointer in unsafe vector { unsafe free(pointer) } }
+    defer { unsafe vector.forEach { unsafe free($0) } }
     var go: Int32 = -1
     var failure: Int32 = -1
     // Safe: all buffers live until the call returns, and the child has copies of them.

@@ -6,13 +6,15 @@ import TraceFormat
 
 /// One recording, from opening the file to closing it.
 ///
-/// One thread does everything that must not wait: it looks at the kernel's buffers several times a second, keeps the
-/// process table and writes a frame about once a second. Copying images and reading kernel symbols happen beside it.
+/// One thread does everything that must not wait: it looks at what processes do when they do it, reads the samples and
+/// writes a frame about once a second. Copying images and looking up kernel symbols happen beside it.
 package final class Recorder {
-  /// How long the loop sleeps when nothing wakes it: what the ring buffer holds meanwhile dies with a killed recorder.
-  private static let drainInterval: UInt64 = 200_000_000
-  /// How old written samples may grow before a frame is made of them. Together with the drain below one second.
-  private static let flushInterval: UInt64 = 700_000_000
+  /// How long samples stay in the ring buffer unless a part of it is full: what it holds dies with a killed recorder. Many
+  /// at a time find the tables in the CPU's caches, from where the profiled programs drive them between two times.
+  private static let drainInterval: UInt64 = 800_000_000
+  /// While threads and files that nobody has told of are seen for the first time, they are looked at sooner: by the first
+  /// frame their names and copies are there.
+  private static let firstDrainInterval: UInt64 = 200_000_000
   private static let soon: UInt64 = 1_000_000
   /// Beginnings of programs wake the loop, which first waits this long for what follows them: a program maps a dozen
   /// files in a few milliseconds, and each waking costs more than what it brings.
@@ -54,7 +56,9 @@ package final class Recorder {
       kernelVersion: host.kernelVersion, hostName: host.hostName, cpuCount: UInt32(cpus.count),
       recorderVersion: configuration.recorderVersion, abilities: abilities())
     let writer: SegmentWriter
-    do throws(TraceError) { writer = try SegmentWriter(path: configuration.output, header: header, compressesImagesWell: configuration.images == .symbols) } catch { throw .trace(error) }
+    do throws(TraceError) {
+      writer = try SegmentWriter(path: configuration.output, header: header, compressesImagesWell: configuration.images == .symbols)
+    } catch { throw .trace(error) }
 
     var command: CommandProcess?
     if !configuration.command.isEmpty {
@@ -123,6 +127,8 @@ package final class Recorder {
     private let copier: ImageCopier
     private let core: RecordingCore
     private var report = RecordingReport()
+    /// Emptied and filled again: its memory is taken once.
+    private var batch = KernelBatch(time: 0)
     private var failure: TraceError?
     private(set) var hasStarted = false
     var onProgress: ((Double, UInt64, UInt64) -> Void)?
@@ -137,7 +143,7 @@ package final class Recorder {
       self.sideband = sideband
       self.writer = writer
       self.signals = signals
-      copier = ImageCopier(sink: writer, mode: configuration.images, files: files)
+      copier = ImageCopier(sink: writer, mode: configuration.images, files: files, kernelNames: sampler.kernelNames)
       let answering: any ProcessFileSystem = tape.map { tape in TapingProcessFileSystem(files) { tape.write($0) } } ?? files
       core = RecordingCore(files: answering, opener: LiveImageOpener(), sink: writer, copier: copier)
     }
@@ -164,8 +170,10 @@ package final class Recorder {
       }
       if commandPID != nil || !targets.isEmpty { core.onProcessGone = { [sampler] pid in sampler.removeTarget(pid) } }
 
-      let limitedTo = configuration.isSystemWide || !configuration.cgroups.isEmpty || !configuration.containers.isEmpty
+      let limitedTo =
+        configuration.isSystemWide || !configuration.cgroups.isEmpty || !configuration.containers.isEmpty
         ? nil : Set(targets + (commandPID.map { [$0] } ?? []))
+      batch.time = Clock.monotonic()
       try sampler.start(cpus: cpus, frequencyHertz: configuration.frequencyHertz)
       hasStarted = true
       let start = Clock.monotonic()
@@ -193,6 +201,7 @@ package final class Recorder {
       copier.prepareKernel()
 
       let deadline = configuration.durationNanoseconds.map { start &+ $0 }
+      var lastDrain = start
       var lastFlush = start
       var lastProgress = start
       var end: RecordingReport.End?
@@ -202,11 +211,17 @@ package final class Recorder {
           end = .duration
           break
         }
-        let wait = min(Self.untilNext(deadline, now), core.wantsAnotherLookSoon ? Recorder.soon : Recorder.drainInterval)
-        let woken = waiter.wait(nanoseconds: wait)
+        let interval = now &- start < Recorder.drainInterval ? Recorder.firstDrainInterval : Recorder.drainInterval
+        let nextDrain = lastDrain &+ interval
+        let rest = min(Self.untilNext(deadline, now), Self.untilNext(nextDrain, now))
+        let woken = waiter.wait(nanoseconds: core.wantsAnotherLookSoon ? min(rest, Recorder.soon) : rest)
         if woken.contains(.sideband) { Self.pause(Recorder.wakeupPause) }
-        let isFlushDue = Clock.monotonic() &- lastFlush >= Recorder.flushInterval
-        drain(countsLosses: isFlushDue)
+        let isDrainDue = Clock.monotonic() >= nextDrain
+        if isDrainDue || core.wantsSamples || !woken.isDisjoint(with: [.samples, .signal, .process]) {
+          drain(countsLosses: isDrainDue)
+        } else {
+          look()
+        }
         if woken.contains(.signal), signals.take() { end = .interrupted }
         if woken.contains(.process) {
           if let process = command, let ending = process.poll() {
@@ -221,9 +236,12 @@ package final class Recorder {
           }
         }
         let after = Clock.monotonic()
-        if isFlushDue {
-          flush()
-          lastFlush = after
+        if isDrainDue {
+          lastDrain = after
+          if after &- lastFlush >= Recorder.drainInterval {
+            flush()
+            lastFlush = after
+          }
         }
         if after &- lastProgress >= 1_000_000_000 {
           onProgress?(Double(after &- start) / 1e9, core.totals.samples, core.totals.lostSamples)
@@ -263,11 +281,10 @@ package final class Recorder {
       _ = unsafe nanosleep(&time, nil)
     }
 
-    /// - Parameter countsLosses: asking the kernel for its counters costs a call, which a look every few milliseconds can spare.
+    /// - Parameter countsLosses: asking the kernel for its counters costs a call, which most looks can spare.
     private func drain(countsLosses: Bool) {
-      var batch = KernelBatch(time: Clock.monotonic())
+      batch.time = Clock.monotonic()
       sampler.drain(into: &batch.samples)
-      sideband.drain(into: &batch.sideband)
       if countsLosses {
         for loss in sampler.takeLosses() {
           batch.losses.append(
@@ -275,8 +292,17 @@ package final class Recorder {
               reason: .ringBufferFull, cpu: loss.cpu, time: MonotonicInstant(nanoseconds: batch.time), count: loss.count))
         }
       }
+      look()
+    }
+
+    /// Process events alone, unless there are samples in the batch.
+    private func look() {
+      sideband.drain(into: &batch.sideband)
       tape?.write(.batch(batch))
       attempt { () throws(TraceError) in try core.process(batch) }
+      batch.samples.removeAll(keepingCapacity: true)
+      batch.sideband.removeAll(keepingCapacity: true)
+      batch.losses.removeAll(keepingCapacity: true)
     }
 
     private func flush() {

@@ -9,6 +9,8 @@ package enum RecorderError: Error {
   case refused(operation: String, code: Int32, detail: String)
   case kernelTooOld(release: String, needs: String, for: String)
   case noBTF(path: String)
+  /// Processes have other numbers here than in the kernel: the namespace as `/proc` names it.
+  case nestedProcessNamespace(String)
   case noSuchProcess(ProcessID)
   case noSuchContainer(String)
   case cgroup(path: String, reason: String)
@@ -30,7 +32,7 @@ package enum RecorderError: Error {
   /// Whether the kernel cannot do it at all.
   package var isKernel: Bool {
     switch self {
-    case .kernelTooOld, .noBTF: true
+    case .kernelTooOld, .noBTF, .nestedProcessNamespace: true
     case .refused: !isPrivilege
     default: false
     }
@@ -60,6 +62,12 @@ extension RecorderError: CustomStringConvertible {
       """
       \(path): not there. The kernel was built without BTF (CONFIG_DEBUG_INFO_BTF=y), which the sampler needs to find \
       its way in kernel structures; boot a kernel that has it
+      """
+    case .nestedProcessNamespace(let name):
+      """
+      this process runs in a PID namespace of its own (\(name)), as in a container: the kernel would report samples under \
+      process numbers that mean nothing here. Record on the host, or give the container the host's PID namespace (docker run \
+      --pid=host, in Kubernetes hostPID: true)
       """
     case .noSuchProcess(let pid): "no process has the number \(pid) (it may have ended); look with `ps`"
     case .noSuchContainer(let id): "no running process belongs to a container whose id begins with `\(id)`"

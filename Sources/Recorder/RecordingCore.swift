@@ -3,7 +3,8 @@ package import TraceFormat
 
 /// What one look at the kernel's buffers brought, and when: all that the recorder's logic knows of the kernel.
 package struct KernelBatch: Hashable, Sendable {
-  /// CLOCK_MONOTONIC ns just before the first buffer was read: everything older is in this batch or an earlier one.
+  /// CLOCK_MONOTONIC ns just before the samples were read: everything older is in this batch or an earlier one. A look
+  /// at process events alone has the time of the last batch with samples.
   package var time: UInt64
   /// `struct pyrorec_sample`s in ring-buffer order, each after its length in bytes as a little-endian 32-bit number.
   package var samples: [UInt8] = []
@@ -26,6 +27,8 @@ package final class RecordingCore {
   /// Frames and samples that one frame of the segment takes without danger of outgrowing its limit.
   static let maximumPendingNodes = 48_000
   static let maximumPendingSamples = 32_768
+  /// How often a program is asked for its arguments, which are set up a moment after its name.
+  private static let argumentAttempts = 40
   /// How long a process is remembered after its exit, for samples that are still in the ring buffer.
   private static let keptAfterExit: UInt64 = 2_000_000_000
 
@@ -36,8 +39,17 @@ package final class RecordingCore {
   private var stacks = StackTable()
   private var processes: [UInt32: RecordedProcess] = [:]
   private var threads: [UInt32: RecordedThread] = [:]
-  /// Events not older than the batch they came in: a sample before them may still come.
-  private var held: [SidebandEvent] = []
+  /// Events not older than the last look at samples: a sample before them may still come.
+  private var held: [HeldEvent] = []
+  private struct HeldEvent {
+    var event: SidebandEvent
+    /// What a program said of itself when its event came.
+    var facts: ProcessFacts?
+    var image: ImageTable.Image?
+  }
+  /// Held programs whose arguments were not set up yet, and how often they may still be asked.
+  private var unsettled: [(index: Int, attemptsLeft: Int)] = []
+  private var sampledUpTo: UInt64 = 0
   private var exited: [(pid: UInt32, time: UInt64)] = []
   private var awaitingFacts: [RecordedProcess] = []
   /// Samples that wait for the next flush, a row for each CPU.
@@ -54,7 +66,9 @@ package final class RecordingCore {
   /// Whether processes that are no descendants of known ones are passed over: nobody will sample them.
   package var followsOnlyKnown = false
   /// Whether a program's arguments were not set up yet when they were read: it may be gone at the next regular look.
-  package var wantsAnotherLookSoon: Bool { !awaitingFacts.isEmpty || !heldFacts.isEmpty }
+  package var wantsAnotherLookSoon: Bool { !awaitingFacts.isEmpty || !unsettled.isEmpty }
+  /// Whether so many events wait for the samples before them that these had better be handed in.
+  package var wantsSamples: Bool { held.count > 8192 }
   /// Told of each process that ended, so that a filter can forget its number.
   package var onProcessGone: ((UInt32) -> Void)?
 
@@ -113,42 +127,25 @@ package final class RecordingCore {
   package func process(_ batch: KernelBatch) throws(TraceError) {
     now = batch.time
     for loss in batch.losses { lose(loss) }
-    var events = held
-    held.removeAll(keepingCapacity: true)
-    let fresh = events.count
-    let malformed = SidebandParser.parse(batch.sideband.borrowedBytes, into: &events)
-    if malformed > 0 { lose(.malformedEvent, UInt64(malformed)) }
     retryFacts()
-    // What the process may soon no longer be able to tell is read now, whatever the order of things will be.
-    var factsByEvent: [Int: ProcessFacts] = [:]
-    var imagesByEvent: [Int: ImageTable.Image] = [:]
-    var children: Set<UInt32> = []
-    for index in events.indices {
-      let pid = events[index].process.rawValue
-      if case .fork(let parent, _) = events[index].kind, parent != events[index].process { children.insert(pid) }
-      // Held ones were asked for when they came.
-      guard index >= fresh else { continue }
-      if followsOnlyKnown, processes[pid] == nil, !children.contains(pid) { continue }
-      switch events[index].kind {
-      case .comm(_, isExec: true):
-        factsByEvent[index] = ProcessFacts(process: pid, in: files)
-      case .mapping(let mapping):
-        imagesByEvent[index] = images.image(
-          process: pid, start: mapping.start, byteCount: mapping.byteCount,
-          path: mapping.path, device: mapping.device, inode: mapping.inode, generation: mapping.inodeGeneration)
-      default: break
-      }
-    }
+    look(at: batch.sideband)
+    // Nothing is newly known to be older than what waits.
+    if batch.samples.isEmpty, batch.time == sampledUpTo { return }
+    sampledUpTo = batch.time
+
+    let events = held
+    held = []
+    unsettled = []
     // The buffers are one for each CPU; equal times keep their order.
     let order = events.indices.sorted {
-      (events[$0].time.nanoseconds, $0) < (events[$1].time.nanoseconds, $1)
+      (events[$0].event.time.nanoseconds, $0) < (events[$1].event.time.nanoseconds, $1)
     }
     var next = 0
     func applyEvents(upTo time: UInt64) throws(TraceError) {
-      while next < order.count, events[order[next]].time.nanoseconds <= time {
+      while next < order.count, events[order[next]].event.time.nanoseconds <= time {
         let index = order[next]
         next += 1
-        try apply(events[index], facts: factsByEvent[index], image: imagesByEvent[index])
+        try apply(events[index].event, facts: events[index].facts, image: events[index].image)
       }
     }
 
@@ -169,27 +166,51 @@ package final class RecordingCore {
     }
     try applyEvents(upTo: batch.time)
     while next < order.count {
-      let index = order[next]
+      hold(events[order[next]])
       next += 1
-      held.append(events[index])
-      // Read early, applied late: what was learnt now stays with the event's process.
-      if let facts = factsByEvent[index] { heldFacts[heldKey(events[index])] = facts }
     }
     forgetExited()
   }
 
-  private var heldFacts: [HeldKey: ProcessFacts] = [:]
-  private struct HeldKey: Hashable {
-    var process: UInt32
-    var time: UInt64
+  /// Takes events in and reads what their processes may soon no longer be able to tell, whatever the order of things
+  /// will be.
+  private func look(at sideband: [UInt8]) {
+    guard !sideband.isEmpty else { return }
+    var fresh: [SidebandEvent] = []
+    let malformed = SidebandParser.parse(sideband.borrowedBytes, into: &fresh)
+    if malformed > 0 { lose(.malformedEvent, UInt64(malformed)) }
+    var children: Set<UInt32> = []
+    if followsOnlyKnown {
+      for event in held.lazy.map(\.event) + fresh {
+        if case .fork(let parent, _) = event.kind, parent != event.process { children.insert(event.process.rawValue) }
+      }
+    }
+    for event in fresh {
+      let pid = event.process.rawValue
+      var waiting = HeldEvent(event: event)
+      if !followsOnlyKnown || processes[pid] != nil || children.contains(pid) {
+        switch event.kind {
+        case .comm(_, isExec: true): waiting.facts = ProcessFacts(process: pid, in: files)
+        case .mapping(let mapping):
+          waiting.image = images.image(
+            process: pid, start: mapping.start, byteCount: mapping.byteCount,
+            path: mapping.path, device: mapping.device, inode: mapping.inode, generation: mapping.inodeGeneration)
+        default: break
+        }
+      }
+      hold(waiting)
+    }
   }
-  private func heldKey(_ event: SidebandEvent) -> HeldKey {
-    HeldKey(process: event.process.rawValue, time: event.time.nanoseconds)
+
+  private func hold(_ waiting: HeldEvent) {
+    if let facts = waiting.facts, facts.commandLine.isEmpty { unsettled.append((held.count, Self.argumentAttempts)) }
+    held.append(waiting)
   }
 
   private func apply(_ event: SidebandEvent, facts: ProcessFacts?, image: ImageTable.Image?) throws(TraceError) {
     let pid = event.process.rawValue
     let time = event.time.nanoseconds
+    if case .mapping = event.kind {} else { forgetRecentThreads() }
     switch event.kind {
     case .lost(let count):
       lose(.perfBufferFull, count)
@@ -214,7 +235,7 @@ package final class RecordingCore {
       if isExec {
         if let known = processes[pid], known.scannedAt > time { return }
         if followsOnlyKnown, processes[pid] == nil { return }
-        try exec(pid, comm: comm, time: time, facts: facts ?? heldFacts.removeValue(forKey: heldKey(event)))
+        try exec(pid, comm: comm, time: time, facts: facts)
       }
       threads[event.thread.rawValue] = RecordedThread(process: pid, comm: comm)
       if event.thread.rawValue == pid { processes[pid]?.facts.comm = comm }
@@ -227,9 +248,11 @@ package final class RecordingCore {
     case .mapping(let mapping):
       guard let process = processes[pid] ?? (followsOnlyKnown ? nil : adopt(pid, time: time)), process.scannedAt <= time
       else { return }
-      let image = image ?? images.image(
-        process: pid, start: mapping.start, byteCount: mapping.byteCount, path: mapping.path, device: mapping.device,
-        inode: mapping.inode, generation: mapping.inodeGeneration)
+      let image =
+        image
+        ?? images.image(
+          process: pid, start: mapping.start, byteCount: mapping.byteCount, path: mapping.path, device: mapping.device,
+          inode: mapping.inode, generation: mapping.inodeGeneration)
       try insert(
         RecordedProcess.Mapping(
           start: mapping.start, end: mapping.start &+ mapping.byteCount, fileOffset: mapping.fileOffset,
@@ -257,7 +280,7 @@ package final class RecordingCore {
     process.startIsExact = before?.startIsExact ?? false
     // The arguments are set up a moment after the name.
     if facts != nil, current.commandLine.isEmpty {
-      process.attemptsLeft = 40
+      process.attemptsLeft = Self.argumentAttempts
       awaitingFacts.append(process)
     }
     processes[pid] = process
@@ -286,6 +309,7 @@ package final class RecordingCore {
   }
 
   private func end(_ pid: UInt32, time: UInt64) throws(TraceError) {
+    forgetRecentThreads()
     guard let process = processes.removeValue(forKey: pid) else { return }
     guard let handle = process.handle else { return }
     try sink.append(
@@ -305,6 +329,11 @@ package final class RecordingCore {
   }
 
   private func retryFacts() {
+    unsettled = unsettled.compactMap { (index, attemptsLeft) in
+      let arguments = ProcessFacts.commandLine(of: held[index].event.process.rawValue, in: files)
+      held[index].facts?.commandLine = arguments
+      return arguments.isEmpty && attemptsLeft > 1 ? (index, attemptsLeft - 1) : nil
+    }
     guard !awaitingFacts.isEmpty else { return }
     var still: [RecordedProcess] = []
     for process in awaitingFacts where process.exitedAt == nil && processes[process.pid] === process {
@@ -322,14 +351,48 @@ package final class RecordingCore {
 
   // MARK: Samples
 
+  /// What samples of late said of their threads, by thread id: good until an event of another kind than a mapping.
+  private struct RecentThread {
+    var id: UInt32
+    var handle: ThreadHandle
+    var process: RecordedProcess
+  }
+  private static let recentThreadCount = 64
+  private var recentThreads = [RecentThread?](repeating: nil, count: recentThreadCount)
+  private var hasRecentThreads = false
+  private func forgetRecentThreads() {
+    guard hasRecentThreads else { return }
+    hasRecentThreads = false
+    for index in recentThreads.indices { recentThreads[index] = nil }
+  }
+
   private func record(_ event: borrowing SampleEvent) throws(TraceError) {
-    guard let process = try process(for: event) else { return lose(.overLimit, 1) }
-    if process.handle == nil { try materialize(process) }
-    guard let handle = process.handle, let space = process.space else { return }
-    let thread = try thread(for: event, in: process, handle: handle)
+    let place = Int(truncatingIfNeeded: event.thread) & (Self.recentThreadCount - 1)
+    let process: RecordedProcess
+    let thread: ThreadHandle
+    if let recent = recentThreads[place], recent.id == event.thread, recent.process.pid == event.process,
+      recent.process.startTime == event.startTime
+    {
+      process = recent.process
+      thread = recent.handle
+    } else {
+      guard let found = try self.process(for: event) else { return lose(.overLimit, 1) }
+      process = found
+      if process.handle == nil { try materialize(process) }
+      guard let handle = process.handle else { return }
+      thread = try self.thread(for: event, in: process, handle: handle)
+      if process.startIsExact {
+        recentThreads[place] = RecentThread(id: event.thread, handle: thread, process: process)
+        hasRecentThreads = true
+      }
+    }
+    guard let space = process.space else { return }
     let user = stacks.intern(event.userWords, addressSpace: space)
     let kernel = stacks.intern(event.kernelWords, addressSpace: .kernel)
-    if !stacks.newFrames.isEmpty { note(stacks.takeNewFrames(), of: process) }
+    if !stacks.newFrames.isEmpty {
+      note(stacks.newFrames, of: process)
+      stacks.forgetNewFrames()
+    }
     while pending.count <= Int(event.cpu) {
       guard pending.count < 8192 else { return lose(.malformedEvent, 1) }  // CONFIG_NR_CPUS ends there
       pending.append([])
@@ -448,16 +511,18 @@ package final class RecordingCore {
 
   /// Asks for a copy of every image that a frame seen for the first time lies in.
   private func note(_ frames: [(addressSpace: UInt32, address: UInt64)], of process: RecordedProcess) {
-    var kernel: [UInt64] = []
+    // Frames one after another mostly lie in one image, and most images were asked for before.
+    var asked = (start: UInt64(0), end: UInt64(0))
     for frame in frames {
       if frame.addressSpace == AddressSpaceHandle.kernel.rawValue {
-        kernel.append(frame.address)
-      } else if let mapping = process.mapping(at: frame.address), !mapping.image.isWanted {
+        newKernelAddresses.append(frame.address)
+      } else if frame.address < asked.start || frame.address >= asked.end, let mapping = process.mapping(at: frame.address) {
+        asked = (mapping.start, mapping.end)
+        guard !mapping.image.isWanted else { continue }
         mapping.image.isWanted = true
         copier.copy(images.request(for: mapping.image))
       }
     }
-    newKernelAddresses += kernel
   }
 
   // MARK: Writing

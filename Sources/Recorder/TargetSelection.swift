@@ -56,7 +56,9 @@ struct TargetSelection {
         do throws(RecorderError) {
           try open(cgroup: path, files)
           return
-        } catch { /* not mounted here: by its processes, then */ }
+        } catch {
+          // Not mounted here: by its processes, then.
+        }
       }
       processes.append(pid)
     }

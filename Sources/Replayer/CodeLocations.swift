@@ -13,17 +13,27 @@ struct CodeLocation: Hashable, Sendable {
 }
 
 /// Turns the frames of all stacks into the few distinct places they stand for.
+///
+/// `enter` numbers the places of a stack, in the time of what is new of it; `append` then walks it. Stacks are not kept
+/// as rows of places: the trie that they share is many times smaller.
 struct CodeLocations: Sendable {
   private(set) var locations: [CodeLocation] = []
-  private var index: [CodeLocation: UInt32] = [:]
-  /// By node: the way up, and its place as a caller (its address is where a call returns to). Side by side, because
-  /// walking stacks is one jump through memory a frame.
+  private var index: HashIndex
+  /// By node: the way up, its place as a caller (its address is where a call returns to), and how many frames its way up
+  /// has. Side by side, because walking stacks is one jump through memory a frame.
   private var links: [Link]
   /// By node: its place as the innermost frame of a stack.
   private var asLeaf: [UInt32]
+  private let trie: FrameTrie
+  private let spaces: [UInt32: AddressSpaceMap]
   /// The address space looked into last: neighbours in the trie share it.
   private var lastSpace: (handle: UInt32, map: AddressSpaceMap)?
-  private var layouts: [UInt32: ImageLayout] = [:]
+  /// How the files lie in their images, in any order; `layoutPlaces` by image.
+  private var layouts: [ImageLayout] = []
+  private var layoutPlaces: [UInt32: Int] = [:]
+  private var lastLayout: (image: UInt32, place: Int)
+  /// Of an image whose addresses are the process's own: anonymous memory, or a record that is lost.
+  private static let noLayout = -1
   private static let notYet = UInt32.max
   /// Of a node that no location stands for: a root, or an interpreter's frame, which this version does not name.
   private static let none = UInt32.max - 1
@@ -32,11 +42,20 @@ struct CodeLocations: Sendable {
     /// 0 at the top, and where the way up is lost.
     var parent: UInt32
     var location: UInt32
+    /// Frames from here to the top that a location stands for; known once `location` is.
+    var depth: UInt32
   }
 
   init(_ contents: TraceContents) {
-    let trie = contents.trie
+    trie = contents.trie
+    spaces = contents.spaces
+    for (handle, image) in contents.images where image.kind != .anonymous {
+      layoutPlaces[handle] = layouts.count
+      layouts.append(image.layout)
+    }
+    lastLayout = (CodeLocation.unmapped, Self.noLayout)
     let count = trie.parents.count
+    index = HashIndex(capacity: count / 4)
     asLeaf = [UInt32](repeating: Self.notYet, count: count)
     links = []
     links.reserveCapacity(count)
@@ -46,65 +65,83 @@ struct CodeLocations: Sendable {
       let isRoot = kind == StackNode.Space.root.rawValue
       // Parents come before their children in the file, so that every way up ends.
       let parent = !isRoot && Int(trie.parents[node]) < node ? trie.parents[node] : 0
-      links.append(Link(parent: parent, location: isNative ? Self.notYet : Self.none))
+      let depth = (parent == 0 ? 0 : links[Int(parent)].depth) &+ (isNative ? 1 : 0)
+      links.append(Link(parent: parent, location: isNative ? Self.notYet : Self.none, depth: depth))
     }
   }
 
-  /// Appends the locations of the stack that ends at `leaf`, innermost first. Interpreter frames are passed over: the
-  /// innermost frame is the innermost native one.
-  mutating func append(stackEndingAt leaf: UInt32, of contents: TraceContents, to stack: inout [UInt32]) {
+  /// The innermost frame at `leaf` or above it that a location stands for; 0 for none. Interpreter frames are passed
+  /// over: the innermost frame is the innermost native one.
+  private func innermost(_ leaf: UInt32) -> Int {
     var node = Int(leaf)
     while node != 0, links[node].location == Self.none { node = Int(links[node].parent) }
-    guard node != 0 else { return }
-    if asLeaf[node] == Self.notYet { asLeaf[node] = locate(node, kind: contents.trie.kinds[node], isLeaf: true, contents) }
-    stack.append(asLeaf[node])
+    return node
+  }
+
+  /// Numbers the locations of the stack that ends at `leaf`, innermost first, that have no number yet.
+  /// - Returns: how many locations the stack has.
+  mutating func enter(stackEndingAt leaf: UInt32) -> Int {
+    var node = innermost(leaf)
+    guard node != 0 else { return 0 }
+    let depth = Int(links[node].depth)
+    if asLeaf[node] == Self.notYet { asLeaf[node] = locate(node, isLeaf: true) }
     node = Int(links[node].parent)
     while node != 0 {
       let link = links[node]
       if link.location == Self.notYet {
-        let location = locate(node, kind: contents.trie.kinds[node], isLeaf: false, contents)
-        links[node].location = location
-        stack.append(location)
+        links[node].location = locate(node, isLeaf: false)
       } else if link.location != Self.none {
-        stack.append(link.location)
+        // Whoever gave it its number went on to the top.
+        return depth
       }
+      node = Int(link.parent)
+    }
+    return depth
+  }
+
+  /// Appends the locations of the stack that ends at `leaf`, which was entered, innermost first.
+  func append(stackEndingAt leaf: UInt32, to stack: inout [UInt32]) {
+    var node = innermost(leaf)
+    guard node != 0 else { return }
+    stack.append(asLeaf[node])
+    node = Int(links[node].parent)
+    while node != 0 {
+      let link = links[node]
+      if link.location != Self.none { stack.append(link.location) }
       node = Int(link.parent)
     }
   }
 
-  private mutating func locate(_ node: Int, kind: UInt8, isLeaf: Bool, _ contents: TraceContents) -> UInt32 {
-    let address = ProcessAddress(contents.trie.values[node])
+  private mutating func locate(_ node: Int, isLeaf: Bool) -> UInt32 {
+    let address = ProcessAddress(trie.values[node])
     let lookUp = (isLeaf ? CodeAddress.instruction(address) : .returnAddress(address)).forLookup.rawValue
-    if kind == StackNode.Space.kernel.rawValue {
+    if trie.kinds[node] == StackNode.Space.kernel.rawValue {
       return number(of: CodeLocation(image: ImageHandle.kernel.rawValue, address: lookUp))
     }
-    let space = contents.trie.spaces[node]
-    if space != lastSpace?.handle { lastSpace = contents.spaces[space].map { (space, $0) } }
+    let space = trie.spaces[node]
+    if space != lastSpace?.handle { lastSpace = spaces[space].map { (space, $0) } }
     guard let mapping = lastSpace?.map.mapping(at: lookUp) else {
       return number(of: CodeLocation(image: CodeLocation.unmapped, address: lookUp))
     }
-    guard let image = contents.images[mapping.image], image.kind != .anonymous else {
+    if mapping.image != lastLayout.image { lastLayout = (mapping.image, layoutPlaces[mapping.image] ?? Self.noLayout) }
+    guard lastLayout.place != Self.noLayout else {
       return number(of: CodeLocation(image: mapping.image, address: lookUp))
     }
     let offset = FileOffset(lookUp &- mapping.start &+ mapping.fileOffset)
     // Without its program headers a file offset is the best that can be said.
-    let imageAddress = layout(of: image).address(of: offset)?.rawValue ?? offset.rawValue
+    let imageAddress = layouts[lastLayout.place].address(of: offset)?.rawValue ?? offset.rawValue
     return number(of: CodeLocation(image: mapping.image, address: imageAddress))
   }
 
-  private mutating func layout(of image: ImageRecord) -> ImageLayout {
-    if let known = layouts[image.handle.rawValue] { return known }
-    let layout = image.layout
-    layouts[image.handle.rawValue] = layout
-    return layout
-  }
-
   private mutating func number(of location: CodeLocation) -> UInt32 {
-    if let known = index[location] { return known }
-    let number = UInt32(locations.count)
+    var hash = IntegerHash()
+    hash.combine(location.image)
+    hash.combine(location.address)
+    if let known = index.find(hash.value, where: { locations[$0] == location }) { return UInt32(known) }
+    let number = locations.count
     locations.append(location)
-    index[location] = number
-    return number
+    index.insert(hash.value, place: number)
+    return UInt32(number)
   }
 }
 

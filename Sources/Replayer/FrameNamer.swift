@@ -1,28 +1,8 @@
 import Base
-import Symbolize
 import TraceFormat
 
-/// The names shown for code locations: demangled functions, or what stands for them where there are none.
-struct FrameNamer {
-  private let mode: DemangleMode
-  private let names: SymbolNames
-  private var demangled: [String?]
-
-  init(_ names: SymbolNames, mode: DemangleMode) {
-    self.names = names
-    self.mode = mode
-    demangled = [String?](repeating: nil, count: names.strings.count)
-  }
-
-  /// The function `index` of the names, demangled once.
-  mutating func function(_ index: UInt32) -> String {
-    let place = Int(index)
-    if let known = demangled[place] { return known }
-    let name = mode == .none ? names.strings[place] : Demangler.demangle(names.strings[place], mode)
-    demangled[place] = name
-    return name
-  }
-
+/// What stands for code locations that have no name.
+enum FrameNamer {
   /// What stands for an address without a name: `libfoo.so+0x1a2b`, `[unknown]+0x…`, `vmlinux+0x…`, `[jit:EXE]+0x…`.
   static func placeholder(
     _ location: CodeLocation, process: @autoclosure () -> ProcessRecord?, _ contents: TraceContents

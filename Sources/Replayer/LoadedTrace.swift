@@ -32,20 +32,16 @@ package struct LoadedTrace: Sendable {
     var damage = reader.damage
     var unknown: UInt64 = 0
     let chosen = reader.frames.filter { !$0.kinds.isDisjoint(with: Self.kinds) }
-    // A window at a time, so that a long trace is never in memory whole.
-    let window = max(workers, 1) * 4
-    for start in stride(from: 0, to: chosen.count, by: window) {
-      let part = Array(chosen[start..<min(start + window, chosen.count)])
-      let frames = parallelMap(count: part.count, workers: workers) { index in
-        Result { () throws(TraceError) in try reader.decode(part[index], kinds: Self.kinds) }
-      }
-      for result in frames {
+    // Few frames at a time, so that a long trace is never in memory whole.
+    try parallelForEach(
+      count: chosen.count, workers: workers, ahead: max(workers, 1) * 4,
+      { index in Result { () throws(TraceError) in try reader.decode(chosen[index], kinds: Self.kinds) } },
+      consume: { (result) throws(TraceError) in
         let frame = try result.get()
         damage += frame.damage
         for record in frame.records { contents.add(record) }
         for (kind, count) in frame.counts where !RecordKind.all.contains(kind) { unknown += count }
-      }
-    }
+      })
     self.contents = contents
     self.damage = damage
     unknownRecords = unknown

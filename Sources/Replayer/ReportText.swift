@@ -84,7 +84,8 @@ extension ReplayReport {
         let advice = MissReason(rawValue: reason)?.advice ?? "a reason this version does not know"
         let share = Self.percentage(image.unnamedWeight, of: weight)
         lines.append(
-          "\(image.path): \(count) address\(count == 1 ? "" : "es") without a name (\(Self.reasonName(reason))), in \(share) % of the samples: \(advice)")
+          "\(image.path): \(count) address\(count == 1 ? "" : "es") without a name (\(Self.reasonName(reason))), in \(share) % of the samples: \(advice)"
+        )
       }
     }
     return lines

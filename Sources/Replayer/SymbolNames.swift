@@ -1,4 +1,5 @@
 import Base
+package import Profile
 import Symbolize
 package import TraceFormat
 
@@ -11,18 +12,15 @@ package struct SymbolNames: Sendable {
     package var line: UInt32
     package var startLine: UInt32
   }
-  package private(set) var strings: [String] = [""]
+  package private(set) var strings = StringTable()
   private var stringIndex: [String: UInt32] = ["": 0]
-  /// By image: ascending addresses, and for each where its frames are in `frames`, or why there are none.
-  private var tables: [UInt32: Table] = [:]
+  /// By image: where its entries are in the three arrays below.
+  private var tables: [UInt32: Range<Int>] = [:]
+  /// Ascending within an image; for each address where its frames end in `frames`, and why there are none.
+  private var addresses: [UInt64] = []
+  private var frameEnds: [UInt32] = []
+  private var reasons: [UInt8] = []
   private var frames: [NamedFrame] = []
-
-  private struct Table: Sendable {
-    var addresses: [UInt64] = []
-    var firstFrame: [UInt32] = []
-    var frameCount: [UInt16] = []
-    var reasons: [UInt8] = []
-  }
 
   package enum Answer {
     case frames(ArraySlice<NamedFrame>)
@@ -36,78 +34,127 @@ package struct SymbolNames: Sendable {
 
   /// The newest finished symbols of a trace; `nil` when there are none.
   init?(layerOf contents: TraceContents) {
-    guard let layer = contents.newestLayer(.symbols) else { return nil }
-    for record in contents.symbolStrings[layer] ?? [] {
-      // Records of a layer come in order; a number out of order would misname functions.
-      guard Int(record.first) == strings.count else { return nil }
-      strings += record.strings
-    }
-    for record in contents.symbolRecords[layer] ?? [] { add(record) }
+    guard let layer = contents.newestLayer(.symbols), let names = contents.symbolLayers[layer]?.names else { return nil }
+    self = names
   }
 
-  private mutating func add(_ record: SymbolsRecord) {
-    var table = tables[record.image.rawValue] ?? Table()
-    for entry in record.addresses {
-      // Sorted within and over the records of an image; anything else could not be found again.
-      if let last = table.addresses.last, last >= entry.address { continue }
-      table.addresses.append(entry.address)
-      table.firstFrame.append(UInt32(frames.count))
-      var count: UInt16 = 0
-      for frame in entry.frames.prefix(Int(UInt16.max)) where Int(frame.function) < strings.count && Int(frame.file) < strings.count {
-        frames.append(NamedFrame(function: frame.function, file: frame.file, line: frame.line, startLine: frame.startLine))
-        count += 1
-      }
-      table.frameCount.append(count)
-      table.reasons.append(entry.reason)
+  /// Takes what a layer says; `false` when its strings do not follow those before them, which would misname functions.
+  mutating func add(_ record: SymbolStringsRecord) -> Bool {
+    guard Int(record.first) == strings.count else { return false }
+    for string in record.strings { _ = strings.append(string) }
+    return true
+  }
+
+  /// The records of an image come one after another; one that does not is passed over.
+  mutating func add(_ record: SymbolsRecord) {
+    let start: Int
+    if let known = tables[record.image.rawValue] {
+      guard known.upperBound == addresses.count else { return }
+      start = known.lowerBound
+    } else {
+      start = addresses.count
     }
-    tables[record.image.rawValue] = table
+    let entries = record.addresses.span
+    for place in entries.indices {
+      let entry = entries[place]
+      // Sorted within and over the records of an image; anything else could not be found again.
+      if addresses.count > start, addresses[addresses.count - 1] >= entry.address { continue }
+      for frame in entry.frames where Int(frame.function) < strings.count && Int(frame.file) < strings.count {
+        frames.append(NamedFrame(function: frame.function, file: frame.file, line: frame.line, startLine: frame.startLine))
+      }
+      close(entry.address, reason: entry.reason)
+    }
+    tables[record.image.rawValue] = start..<addresses.count
+  }
+
+  /// Ends the entry of `address`, whose frames were appended.
+  private mutating func close(_ address: UInt64, reason: UInt8) {
+    addresses.append(address)
+    frameEnds.append(UInt32(frames.count))
+    reasons.append(reason)
   }
 
   /// Takes what a symbolizer found for ascending `addresses` of an image.
-  mutating func add(image: UInt32, addresses: [UInt64], _ found: [Symbolization]) {
-    var table = Table()
-    for (address, symbolization) in zip(addresses, found) {
-      table.addresses.append(address)
-      table.firstFrame.append(UInt32(frames.count))
+  mutating func add(image: UInt32, addresses new: [UInt64], _ found: [Symbolization]) {
+    let start = addresses.count
+    for (address, symbolization) in zip(new, found) {
       switch symbolization {
       case .frames(let list):
-        for frame in list.prefix(Int(UInt16.max)) {
+        for frame in list {
           frames.append(
             NamedFrame(
               function: string(frame.function), file: string(frame.file ?? ""), line: frame.line ?? 0,
               startLine: frame.startLine ?? 0))
         }
-        table.frameCount.append(UInt16(min(list.count, Int(UInt16.max))))
-        table.reasons.append(0)
-      case .unknown(let reason):
-        table.frameCount.append(0)
-        table.reasons.append(reason.rawValue)
+        close(address, reason: 0)
+      case .unknown(let reason): close(address, reason: reason.rawValue)
       }
     }
-    tables[image] = table
+    tables[image] = start..<addresses.count
   }
 
   private mutating func string(_ text: String) -> UInt32 {
     if let known = stringIndex[text] { return known }
-    let number = UInt32(strings.count)
-    strings.append(text)
+    let number = strings.append(text).rawValue
     stringIndex[text] = number
     return number
   }
 
   func answer(for location: CodeLocation) -> Answer {
-    guard let table = tables[location.image] else { return .notAsked }
-    var low = 0
-    var high = table.addresses.count
-    while low < high {
-      let middle = (low + high) / 2
-      if table.addresses[middle] < location.address { low = middle + 1 } else { high = middle }
+    var cursor = Cursor()
+    guard let entry = entry(of: location, &cursor) else { return .notAsked }
+    let range = frameRange(entry)
+    return range.isEmpty ? .unknown(reason: reasons[entry]) : .frames(frames[range])
+  }
+
+  /// The image asked for last: neighbours in a profile share it.
+  struct Cursor {
+    fileprivate var image = UInt32.max
+    fileprivate var table: Range<Int>?
+    fileprivate var hasFrames = false
+    fileprivate var isKnown = false
+  }
+
+  /// The frames of `location`, innermost first; empty when it has no name.
+  @inline(__always)
+  func frames(of location: CodeLocation, _ cursor: inout Cursor) -> Range<Int> {
+    if cursor.isKnown, cursor.image == location.image, !cursor.hasFrames { return 0..<0 }
+    return entry(of: location, &cursor).map { frameRange($0) } ?? 0..<0
+  }
+
+  /// By string: whether it is the name of any function.
+  func functionFlags() -> [Bool] {
+    var flags = [Bool](repeating: false, count: strings.count)
+    for frame in frames { flags[Int(frame.function)] = true }
+    return flags
+  }
+
+  @inline(__always) func frame(_ index: Int) -> NamedFrame { frames[index] }
+
+  private func frameRange(_ entry: Int) -> Range<Int> {
+    (entry == 0 ? 0 : Int(frameEnds[entry - 1]))..<Int(frameEnds[entry])
+  }
+
+  private func hasFrames(_ table: Range<Int>) -> Bool {
+    !table.isEmpty && frameRange(table.lowerBound).lowerBound < frameRange(table.upperBound - 1).upperBound
+  }
+
+  private func entry(of location: CodeLocation, _ cursor: inout Cursor) -> Int? {
+    if !cursor.isKnown || cursor.image != location.image {
+      cursor.image = location.image
+      cursor.table = tables[location.image]
+      // Of memory without an image nothing has a name.
+      cursor.hasFrames = cursor.table.map { hasFrames($0) } ?? false
+      cursor.isKnown = true
     }
-    guard low < table.addresses.count, table.addresses[low] == location.address else { return .notAsked }
-    let count = Int(table.frameCount[low])
-    guard count > 0 else { return .unknown(reason: table.reasons[low]) }
-    let first = Int(table.firstFrame[low])
-    return .frames(frames[first..<(first + count)])
+    guard let table = cursor.table else { return nil }
+    var low = table.lowerBound
+    var high = table.upperBound
+    while low < high {
+      let middle = (low &+ high) &>> 1
+      if addresses[middle] < location.address { low = middle &+ 1 } else { high = middle }
+    }
+    return low < table.upperBound && addresses[low] == location.address ? low : nil
   }
 
   /// The records that `symbolize` appends as layer `layer`, the end not among them.
@@ -124,7 +171,8 @@ package struct SymbolNames: Sendable {
       piece = []
       bytes = 0
     }
-    for string in strings.dropFirst() {
+    for number in 1..<max(strings.count, 1) {
+      let string = strings[StringHandle(UInt32(number))]
       piece.append(string)
       bytes += string.utf8.count + 4
       if bytes > 128 * 1024 || piece.count >= 16_384 { flush() }
@@ -132,17 +180,36 @@ package struct SymbolNames: Sendable {
     flush()
     for image in tables.keys.sorted() {
       guard let table = tables[image] else { continue }
-      for start in stride(from: 0, to: table.addresses.count, by: 8192) {
-        let entries = (start..<min(start + 8192, table.addresses.count)).map { index -> SymbolsRecord.Entry in
-          let first = Int(table.firstFrame[index])
-          let list = frames[first..<(first + Int(table.frameCount[index]))].map {
+      for start in stride(from: table.lowerBound, to: table.upperBound, by: 8192) {
+        let entries = (start..<min(start + 8192, table.upperBound)).map { entry -> SymbolsRecord.Entry in
+          let list = frames[frameRange(entry)].map {
             SymbolsRecord.Frame(function: $0.function, file: $0.file, line: $0.line, startLine: $0.startLine)
           }
-          return SymbolsRecord.Entry(address: table.addresses[index], frames: list, reason: table.reasons[index])
+          return SymbolsRecord.Entry(address: addresses[entry], frames: list, reason: reasons[entry])
         }
         records.append(.symbols(SymbolsRecord(layer: layer, image: ImageHandle(image), addresses: entries)))
       }
     }
     return records
+  }
+}
+
+/// The names of one layer as far as they were read.
+struct SymbolLayer: Sendable {
+  private(set) var recordCount = 0
+  private var isOrdered = true
+  private var read = SymbolNames()
+
+  /// `nil` when strings of it are missing.
+  var names: SymbolNames? { isOrdered ? read : nil }
+
+  mutating func add(_ record: SymbolStringsRecord) {
+    recordCount += 1
+    if !read.add(record) { isOrdered = false }
+  }
+
+  mutating func add(_ record: SymbolsRecord) {
+    recordCount += 1
+    read.add(record)
   }
 }

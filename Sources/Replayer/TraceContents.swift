@@ -41,7 +41,7 @@ package struct TraceContents: Sendable {
   package private(set) var groups: [SampleGroup] = []
   /// The sum of the weights of each group.
   package private(set) var weights: [UInt64] = []
-  private var groupIndex: [SampleGroup: Int] = [:]
+  private var groupIndex = HashIndex()
   package private(set) var threadNames: [String] = [""]
   private var threadNameIndex: [String: UInt32] = ["": 0]
   /// By thread handle: the program and the name.
@@ -51,15 +51,20 @@ package struct TraceContents: Sendable {
   package private(set) var userSampleCount: UInt64 = 0
   package private(set) var kernelSampleCount: UInt64 = 0
   /// By unwind result.
-  package private(set) var unwindResults: [UInt8: UInt64] = [:]
+  package var unwindResults: [UInt8: UInt64] {
+    var counted: [UInt8: UInt64] = [:]
+    for result in UInt8.min...UInt8.max where resultCounts[Int(result)] > 0 { counted[result] = resultCounts[Int(result)] }
+    return counted
+  }
+  private var resultCounts = [UInt64](repeating: 0, count: 256)
   package private(set) var lastSampleMicroseconds: UInt64 = 0
   package private(set) var firstSampleMicroseconds = UInt64.max
   /// Records that contradict others.
   package private(set) var inconsistentRecords = 0
 
   var labelLayers: [UInt32: [TargetLabelsRecord]] = [:]
-  var symbolStrings: [UInt32: [SymbolStringsRecord]] = [:]
-  var symbolRecords: [UInt32: [SymbolsRecord]] = [:]
+  /// Names by layer, put together as their records come.
+  var symbolLayers: [UInt32: SymbolLayer] = [:]
   var finishedLayers: [LayerEndRecord] = []
 
   package init() {}
@@ -78,7 +83,7 @@ package struct TraceContents: Sendable {
       guard spaces.count < Self.maximumThings else { return reject() }
       var map = AddressSpaceMap(process: space.process.rawValue)
       if let inherited = space.inherits, let known = spaces[inherited.rawValue] {
-        inheritedMappings += known.mappings.count
+        inheritedMappings += known.count
         guard inheritedMappings <= Self.maximumInheritedMappings else { return reject() }
         map = known
         map.process = space.process.rawValue
@@ -105,8 +110,8 @@ package struct TraceContents: Sendable {
     case .loss(let loss): losses.append(loss)
     case .sessionFact(let fact): facts[fact.name] = fact.value
     case .targetLabels(let labels): labelLayers[labels.layer, default: []].append(labels)
-    case .symbolStrings(let strings): symbolStrings[strings.layer, default: []].append(strings)
-    case .symbols(let symbols): symbolRecords[symbols.layer, default: []].append(symbols)
+    case .symbolStrings(let strings): symbolLayers[strings.layer, default: SymbolLayer()].add(strings)
+    case .symbols(let symbols): symbolLayers[symbols.layer, default: SymbolLayer()].add(symbols)
     case .layerEnd(let end): finishedLayers.append(end)
     }
   }
@@ -126,7 +131,9 @@ package struct TraceContents: Sendable {
     var thread: (process: UInt32, name: UInt32) = (.max, 0)
     var lastGroup = SampleGroup(process: 0, threadName: 0, userStack: .empty, kernelStack: .empty, event: EventHandle(0))
     var lastIndex = -1
-    for sample in batch.samples {
+    let samples = batch.samples.span
+    for place in samples.indices {
+      let sample = samples[place]
       if sample.thread.rawValue != lastThread {
         lastThread = sample.thread.rawValue
         thread = threads[lastThread] ?? (.max, 0)
@@ -136,23 +143,28 @@ package struct TraceContents: Sendable {
         event: sample.event)
       if lastIndex < 0 || group != lastGroup {
         lastGroup = group
-        if let known = groupIndex[group] {
-          lastIndex = known
-        } else {
-          lastIndex = groups.count
-          groupIndex[group] = lastIndex
-          groups.append(group)
-          weights.append(0)
-        }
+        lastIndex = index(of: group)
       }
       weights[lastIndex] &+= sample.weight
-      unwindResults[sample.result, default: 0] += 1
+      resultCounts[Int(sample.result)] &+= 1
       if sample.userStack != .empty { userSampleCount += 1 }
       if sample.kernelStack != .empty { kernelSampleCount += 1 }
       firstSampleMicroseconds = min(firstSampleMicroseconds, sample.timeMicroseconds)
       lastSampleMicroseconds = max(lastSampleMicroseconds, sample.timeMicroseconds)
     }
     sampleCount += UInt64(batch.samples.count)
+  }
+
+  private mutating func index(of group: SampleGroup) -> Int {
+    var hash = IntegerHash()
+    hash.combine(UInt64(group.process) << 32 | UInt64(group.threadName))
+    hash.combine(UInt64(group.userStack.rawValue) << 32 | UInt64(group.kernelStack.rawValue))
+    hash.combine(group.event.rawValue)
+    if let known = groupIndex.find(hash.value, where: { groups[$0] == group }) { return known }
+    groupIndex.insert(hash.value, place: groups.count)
+    groups.append(group)
+    weights.append(0)
+    return groups.count - 1
   }
 
   // MARK: What follows from it
@@ -169,7 +181,7 @@ package struct TraceContents: Sendable {
     for end in finishedLayers.reversed() where end.kind == kind {
       let count: Int
       switch kind {
-      case .symbols: count = (symbolStrings[end.layer]?.count ?? 0) + (symbolRecords[end.layer]?.count ?? 0)
+      case .symbols: count = symbolLayers[end.layer]?.recordCount ?? 0
       case .labels: count = labelLayers[end.layer]?.count ?? 0
       }
       if count == Int(end.recordCount) { return end.layer }

@@ -26,6 +26,14 @@ package final class ImageBytes: Sendable {
     self.init(builder.memory)
   }
 
+  /// Whether bytes were read that are not the file's, because it was shortened meanwhile: what came of them is not to be believed.
+  package var isDamaged: Bool {
+    switch owner {
+    case .file(let file): file.isDamaged
+    case .memory: false
+    }
+  }
+
   /// The bytes, borrowed for as long as this object is.
   package var bytes: RawSpan {
     @_lifetime(borrow self) get {

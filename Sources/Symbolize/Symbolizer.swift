@@ -37,8 +37,18 @@ package struct Symbolizer: Sendable {
     case .file, .vdso, .kernelModule: break
     }
     let located = locator.locate(image)
+    var answer = Self.symbolize(addresses, with: located)
+    addLines(image, located, addresses, workers, to: &answer.symbolizations)
+    // A file that was cut short while it was read has zeros in the place of what is gone: nothing of it is believed.
+    if located.image?.isDamaged == true || located.debugFile?.isDamaged == true {
+      answer.symbolizations = addresses.map { _ in .unknown(.malformedImage) }
+    }
+    return answer
+  }
+
+  private static func symbolize(_ addresses: [ImageAddress], with located: ImageLocator.Located) -> Answer {
     guard located.image != nil || located.debugFile != nil else {
-      let reason = Self.reasonWithoutImage(located.steps)
+      let reason = reasonWithoutImage(located.steps)
       return Answer(symbolizations: addresses.map { _ in .unknown(reason) }, steps: located.steps)
     }
     if let bytes = located.image?.bytes, located.debugFile == nil, !ElfIdentification(prefix: bytes).isELF {
@@ -50,9 +60,8 @@ package struct Symbolizer: Sendable {
     } catch {
       return Answer(symbolizations: addresses.map { _ in .unknown(.malformedImage) }, steps: located.steps)
     }
-    var symbolizations = Self.lookUp(addresses, in: table, missing: Self.reason(for: table, located.steps))
-    if !addresses.isEmpty { addLines(image, located, addresses, workers, to: &symbolizations) }
-    return Answer(symbolizations: symbolizations, steps: located.steps)
+    return Answer(
+      symbolizations: lookUp(addresses, in: table, missing: reason(for: table, located.steps)), steps: located.steps)
   }
 
   private static func lookUp(_ addresses: [ImageAddress], in table: SymbolTable, missing: MissReason) -> [Symbolization] {

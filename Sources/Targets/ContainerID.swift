@@ -27,7 +27,8 @@ package enum ContainerID {
 
   private static func identifier(in component: [UInt8]) -> String? {
     var name = component[...]
-    for suffix in [".scope", ".service", ".slice"] where name.count > suffix.utf8.count && name.suffix(suffix.utf8.count).elementsEqual(suffix.utf8) {
+    for suffix in [".scope", ".service", ".slice"]
+    where name.count > suffix.utf8.count && name.suffix(suffix.utf8.count).elementsEqual(suffix.utf8) {
       name = name.dropLast(suffix.utf8.count)
     }
     // From the longest tail down: what stands before the id must end in `-` or `:`.

@@ -30,9 +30,10 @@ struct FrameBuilder: ~Copyable {
     let samples = (record as? SampleBatch)?.samples.count ?? 0
     let nodes = (record as? StackBatch).map { max($0.nodes.count, $0.stacks.count) } ?? 0
     // Kind and length take at most sixteen bytes, which the record's limit leaves.
-    guard isEmpty
-      || content.count + scratch.count + 16 <= Limits.frameContentByteCount && image == self.image
-        && sampleCount + samples <= Limits.samplesPerFrame && nodeCount + nodes <= Limits.nodesPerFrame
+    guard
+      isEmpty
+        || content.count + scratch.count + 16 <= Limits.frameContentByteCount && image == self.image
+          && sampleCount + samples <= Limits.samplesPerFrame && nodeCount + nodes <= Limits.nodesPerFrame
     else { return false }
     guard samples <= Limits.samplesPerFrame, nodes <= Limits.nodesPerFrame else {
       throw .recordTooLarge(kind: Record.kind, byteCount: scratch.count)

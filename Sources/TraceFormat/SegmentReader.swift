@@ -20,7 +20,9 @@ public final class SegmentReader: Sendable {
   public let damage: [DamagedRegion]
   /// One past the last frame that is whole; what lies after was never written to its end.
   let wholeEnd: UInt64
-  let hasTornTail: Bool
+  /// Whether the file ends inside a frame: its writer was stopped while writing it. The last region of `damage` is that
+  /// beginning; nothing before it is harmed.
+  public let hasTornTail: Bool
 
   private let file: OwnedDescriptor
 

@@ -45,7 +45,8 @@ package struct DirectoryDestination: ProfileDestination {
       let safe = value.utf8.prefix(60).map { byte -> UInt8 in
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"): byte
+          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"):
+          byte
         default: UInt8(ascii: "_")
         }
       }

@@ -1,3 +1,4 @@
+import Base
 import Profile
 
 /// Sends a plan in order, one profile at a time: paced, tried again as the policy says, remembered when taken.

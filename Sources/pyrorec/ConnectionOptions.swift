@@ -75,7 +75,8 @@ struct ConnectionOptions: ParsableArguments {
   private var credentials: Credentials {
     get throws(UploadError) {
       if let user {
-        let password = try passwordFile.map { path throws(UploadError) in try Self.secret(path, "--password-file") }
+        let password =
+          try passwordFile.map { path throws(UploadError) in try Self.secret(path, "--password-file") }
           ?? Environment.value("PYROREC_PASSWORD")
         guard let password else {
           throw .missingSecret(what: "--user", why: "set PYROREC_PASSWORD or give --password-file")

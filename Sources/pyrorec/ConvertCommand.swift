@@ -60,44 +60,70 @@ struct ConvertCommand: ParsableCommand {
     guard traces.paths.count == 1 || output?.hasSuffix("/") == true else {
       throw ValidationError("several traces need a directory: -o DIR/")
     }
-    guard format != .json || output?.hasSuffix("/") != true else { throw ValidationError("the json report is one of a whole trace: -o FILE") }
+    guard format != .json || output?.hasSuffix("/") != true else {
+      throw ValidationError("the json report is one of a whole trace: -o FILE")
+    }
   }
 
   func run() throws {
     let console = messages.console
     var hasLosses = false
     for path in traces.paths {
-      let trace = try console.load(path, workers: workers.count)
-      var configuration = ReplayConfiguration()
-      configuration.workers = workers.count
-      configuration.demangle = demangle
-      configuration.groupsByThreadName = format.profileFormat?.groupsByThreadName ?? false
-      let replay = Replay(
-        header: trace.reader.header, contents: trace.contents, configuration,
-        symbolizingWith: symbols.stage(for: trace, workers: workers.count))
-      try write(replay, trace, console)
-      hasLosses = hasLosses || trace.contents.lostSamples > 0 || !trace.isComplete
+      let converted = try convert(path, console)
+      try write(converted.outputs, console)
+      hasLosses = hasLosses || converted.hasLosses
     }
     if strict, hasLosses { throw ExitCode(ExitStatus.losses) }
   }
 
-  private func write(_ replay: Replay, _ trace: LoadedTrace, _ console: Console) throws {
+  private enum Output {
+    case report([UInt8])
+    case profile(Profile)
+    case series(Profile, path: String)
+  }
+
+  /// The outputs of one trace. The trace itself is let go before they are written: that takes room of its own.
+  private func convert(_ path: String, _ console: Console) throws -> (outputs: [Output], hasLosses: Bool) {
+    let trace = try console.load(path, workers: workers.count)
+    let hasLosses = trace.contents.lostSamples > 0 || !trace.isComplete
+    var configuration = ReplayConfiguration()
+    configuration.workers = workers.count
+    configuration.demangle = demangle
+    configuration.groupsByThreadName = format.profileFormat?.groupsByThreadName ?? false
+    let replay = Replay(
+      header: trace.reader.header, contents: trace.contents, configuration,
+      symbolizingWith: symbols.stage(for: trace, workers: workers.count))
+    guard format.profileFormat != nil else {
+      var report = replay.report()
+      report.note(trace)
+      return ([.report(report.json())], hasLosses)
+    }
+    guard let directory = output, directory.hasSuffix("/") else { return ([.profile(replay.profile())], hasLosses) }
+    let stem = FileName.stem(of: trace.reader.path)
+    let outputs = replay.profilesBySeries().map { series in
+      let service = FileName.safe(series.labels["service_name"] ?? "unspecified")
+      return Output.series(series.profile, path: "\(directory)\(stem).\(service).cpu.\(format.fileExtension)")
+    }
+    return (outputs, hasLosses)
+  }
+
+  private func write(_ outputs: [Output], _ console: Console) throws {
+    for item in outputs {
+      switch item {
+      case .report(let bytes): try console.write(bytes, to: output)
+      case .profile(let profile): try write(profile, to: output, console)
+      case .series(let profile, let path): try write(profile, to: path, createsDirectories: true, console)
+      }
+    }
+  }
+
+  private func write(_ profile: Profile, to path: String?, createsDirectories: Bool = false, _ console: Console) throws {
+    guard let format = format.profileFormat else { return }
     var options = FormatOptions()
     options.annotate = annotate
     options.lines = lines
-    guard let profileFormat = format.profileFormat else {
-      var report = replay.report()
-      report.note(trace)
-      return try console.write(report.json(), to: output)
-    }
-    guard let directory = output, directory.hasSuffix("/") else {
-      return try console.write(profileFormat.encode(replay.profile(), options), to: output)
-    }
-    let stem = FileName.stem(of: trace.reader.path)
-    for series in replay.profilesBySeries() {
-      let service = FileName.safe(series.labels["service_name"] ?? "unspecified")
-      try console.write(
-        profileFormat.encode(series.profile, options), to: "\(directory)\(stem).\(service).cpu.\(format.fileExtension)", createsDirectories: true)
+    try console.write(to: path, createsDirectories: createsDirectories) { (put: Console.Put) throws(SystemCallError) in
+      try format.encode(profile, options, to: put)
     }
   }
 }

@@ -156,7 +156,8 @@ struct TraceSummary {
     row("duration", "\(Double(report.durationNanoseconds / 1_000_000) / 1000) s at \(report.frequencyHertz) Hz")
     row(
       "samples",
-      "\(report.samples) (\(trace.contents.userSampleCount) with user frames, \(trace.contents.kernelSampleCount) with kernel frames), \(report.lostSamples) lost")
+      "\(report.samples) (\(trace.contents.userSampleCount) with user frames, \(trace.contents.kernelSampleCount) with kernel frames), \(report.lostSamples) lost"
+    )
     for reason in LossRecord.Reason.allCases { if let count = report.losses[reason] { row("  lost", "\(reason.name): \(count)") } }
     for result in report.unwindResults.keys.sorted() {
       row("  unwind", "\(UnwindResult(rawValue: result)?.name ?? "result_\(result)"): \(report.unwindResults[result] ?? 0)")
@@ -177,7 +178,8 @@ struct TraceSummary {
         guard let process = trace.contents.processes[handle] else { continue }
         let command = process.commandLine.isEmpty ? process.executable : process.commandLine.joined(separator: " ")
         lines.append(
-          "  \(process.identity.pid) \(process.comm) \(command.prefix(200))" + (process.containerID.isEmpty ? "" : " [\(process.containerID.prefix(12))]"))
+          "  \(process.identity.pid) \(process.comm) \(command.prefix(200))"
+            + (process.containerID.isEmpty ? "" : " [\(process.containerID.prefix(12))]"))
       }
       lines.append("images:")
       for handle in trace.contents.images.keys.sorted() {

@@ -3,13 +3,24 @@ import Base
 import Glibc
 
 extension Console {
+  /// Takes the next piece of a result.
+  typealias Put = ([UInt8]) throws(SystemCallError) -> Void
+
   /// Writes a whole result to `path`, or to standard output. A file appears under its name only once it is whole.
   func write(_ bytes: [UInt8], to path: String?, createsDirectories: Bool = false) throws {
+    try write(to: path, createsDirectories: createsDirectories) { (put: Put) throws(SystemCallError) in try put(bytes) }
+  }
+
+  /// As the other, for a result that `body` gives away in pieces.
+  func write(
+    to path: String?, createsDirectories: Bool = false,
+    _ body: (Put) throws(SystemCallError) -> Void
+  ) throws {
     do throws(SystemCallError) {
       guard let path, path != "-" else {
         let output = OwnedDescriptor(owning: dup(1))
         do throws(SystemCallError) {
-          try output.write(bytes.borrowedBytes, path: "standard output")
+          try body { (bytes) throws(SystemCallError) in try output.write(bytes.borrowedBytes, path: "standard output") }
         } catch {
           // `| head` has what it wanted.
           if error.code != EPIPE { throw error }
@@ -23,7 +34,7 @@ extension Console {
       let temporary = isSpecial ? path : path + ".tmp"
       do throws(SystemCallError) {
         let file = try OwnedDescriptor(open: temporary, O_WRONLY | O_CREAT | O_TRUNC, mode: 0o644)
-        try file.write(bytes.borrowedBytes, path: path)
+        try body { (bytes) throws(SystemCallError) in try file.write(bytes.borrowedBytes, path: path) }
       } catch {
         if !isSpecial { _ = unsafe unlink(temporary) }
         throw error

@@ -14,7 +14,9 @@ struct RecordCommand: ParsableCommand {
         pyrorec record -o build.seg -- make -j2   a command from its first instruction to its end
       """)
 
-  @Option(name: [.short, .long], parsing: .unconditional, help: "How long, such as 60s, 1m30s or 500ms. Without it until Ctrl-C or the command's end.")
+  @Option(
+    name: [.short, .long], parsing: .unconditional,
+    help: "How long, such as 60s, 1m30s or 500ms. Without it until Ctrl-C or the command's end.")
   var duration: DurationArgument?
 
   @Option(name: [.customShort("F"), .long], parsing: .unconditional, help: "Samples a second on each CPU.")

@@ -73,6 +73,7 @@ struct UploadCommand: ParsableCommand {
   /// One item a series of the trace at `path`.
   private func segmentItems(_ path: String, _ console: Console) throws -> [UploadItem] {
     let trace = try console.load(path, workers: workers.count)
+    if trace.contents.sampleCount == 0 { try refuse(trace, console) }
     var configuration = ReplayConfiguration()
     configuration.workers = workers.count
     configuration.demangle = demangle
@@ -85,6 +86,20 @@ struct UploadCommand: ParsableCommand {
       let metric = MetricName.guess(sampleTypes: encoded.sampleTypes)
       return UploadItem(source: path, labels: own.overridden(by: labels), metric: metric, profile: encoded)
     }
+  }
+
+  /// A trace without samples gives no profile. Where damage is to blame it is no readable trace; else nothing ran.
+  private func refuse(_ trace: LoadedTrace, _ console: Console) throws {
+    let path = trace.reader.path
+    guard trace.damage.isEmpty else {
+      console.error(
+        """
+        \(path): nothing to send: no sample of it can be read, because \(trace.damage.count) of its regions are damaged. \
+        `pyrorec verify` says what is left; send an intact copy of the file
+        """)
+      throw ExitCode(ExitStatus.notATrace)
+    }
+    console.warning("\(path): nothing to send: no sample was \(trace.contents.lostSamples > 0 ? "kept" : "recorded")")
   }
 
   // MARK: Sending

@@ -11,8 +11,8 @@ struct VerifyCommand: ParsableCommand {
       Example:
         pyrorec verify trace.seg.part
 
-      Exit status 0: all of it is sound (a .part file too, as far as it was written). 1: something is damaged, the rest
-      can be used. 65: nothing can be read.
+      Exit status 0: all of it is sound (a .part file too, as far as it was written, though its last frame may have been cut
+      short when the recorder was killed). 1: something is damaged, the rest can be used. 65: nothing can be read.
       """)
 
   @OptionGroup var traces: TraceArguments
@@ -69,7 +69,9 @@ struct VerifyCommand: ParsableCommand {
   }
 
   private func findings(_ trace: LoadedTrace, _ copies: CopyCheck) -> [String] {
-    var lines = (trace.damage + copies.damage).map { "damaged: \($0)" }
+    // What was being written when its writer was stopped is no damage to what had been written.
+    let damage = trace.reader.hasTornTail ? trace.damage.filter { $0 != trace.reader.damage.last } : trace.damage
+    var lines = (damage + copies.damage).map { "damaged: \($0)" }
     if trace.contents.inconsistentRecords > 0 {
       lines.append("\(trace.contents.inconsistentRecords) records refer to others that are not there")
     }
@@ -85,12 +87,14 @@ struct VerifyCommand: ParsableCommand {
     let contents = trace.contents
     var text = "\(path): "
     switch (lines.isEmpty, trace.reader.isClosed) {
+    case (true, true) where trace.reader.hasTornTail: text += "sound; what was being appended is not there"
     case (true, true): text += "sound"
     case (true, false): text += "sound as far as it was written; the recorder did not finish it"
     default: text += "damaged"
     }
     text += "\n  \(trace.reader.frames.count) frames, \(contents.sampleCount) samples, \(contents.trie.stackCount) stacks, "
     text += "\(contents.processes.count) programs, \(contents.images.count) images can be used\n"
+    if trace.reader.hasTornTail, let tail = trace.reader.damage.last { text += "  never written to its end: \(tail)\n" }
     for line in lines.prefix(20) { text += "  \(line)\n" }
     if lines.count > 20 { text += "  and \(lines.count - 20) more\n" }
     return text

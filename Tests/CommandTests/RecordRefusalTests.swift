@@ -30,6 +30,16 @@ import Testing
     #expect(access("\(scratch.path)/trace.seg", F_OK) != 0 && access("\(scratch.path)/trace.seg.part", F_OK) != 0)
   }
 
+  @Test(.enabled(if: KernelAccess.isRoot, "only root can make a PID namespace"))
+  func `in a PID namespace of its own it refuses, says why and what to do`() throws {
+    let scratch = try ScratchDirectory()
+    let outcome = try Command.run(
+      ["unshare", "--pid", "--fork", Command.pyrorec, "record", "-d", "100ms"], directory: scratch.path)
+    #expect(outcome.status == 69, "\(outcome)")
+    #expect(outcome.messages.contains("PID namespace") && outcome.messages.contains("--pid=host"), "\(outcome)")
+    #expect(access("\(scratch.path)/trace.seg", F_OK) != 0 && access("\(scratch.path)/trace.seg.part", F_OK) != 0)
+  }
+
   @Test func `a command that is not there is named and nothing is left behind`() throws {
     let scratch = try ScratchDirectory()
     let outcome = try Command.pyrorec("record", "-d", "5s", "--", "no-such-command", directory: scratch.path)

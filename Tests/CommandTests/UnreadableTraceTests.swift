@@ -1,3 +1,4 @@
+import Base
 import TestSupport
 import Testing
 import TraceFormat
@@ -70,6 +71,28 @@ import TraceFormat
     #expect([1, 65].contains(outcome.status), "\(outcome)")
     #expect(outcome.messages.contains("absent.seg"), "\(outcome)")
     #expect(outcome.output.isEmpty, "\(outcome)")
+  }
+
+  @Test func `an upload of a trace whose every frame is damaged says why nothing is sent`() throws {
+    let scratch = try ScratchDirectory()
+    var bytes = try Fixture.bytes(Fixture.path("traces/chain.seg"))
+    // Behind the first frame, the header, whose length stands in its bytes 4 to 7 (LZ4 frame format, "Skippable Frames").
+    let header = 8 + (0..<4).reduce(0) { $0 | Int(bytes[4 + $1]) << (8 * $1) }
+    for index in header..<bytes.count { bytes[index] = 0x55 }
+    let path = try scratch.write(bytes, to: "damaged.seg")
+    let sent = "\(scratch.path)/sent"
+    let outcome = try Command.pyrorec("upload", path, "--url", "file://\(sent)")
+    #expect(outcome.status == 65, "\(outcome)")
+    #expect(outcome.messages.contains("damaged.seg: nothing to send: no sample of it can be read"), "\(outcome)")
+    #expect(DirectoryListing.names(in: sent).isEmpty)
+  }
+
+  @Test func `an upload of a trace without samples says so and is done`() throws {
+    let scratch = try ScratchDirectory()
+    try SegmentWriter(path: "\(scratch.path)/idle.seg", header: SampleRecords.header).close()
+    let outcome = try Command.pyrorec("upload", "\(scratch.path)/idle.seg", "--url", "file://\(scratch.path)/sent")
+    #expect(outcome.status == 0, "\(outcome)")
+    #expect(outcome.messages.contains("idle.seg: nothing to send: no sample was recorded"), "\(outcome)")
   }
 
   @Test(arguments: ["symbolize", "convert", "inspect", "verify", "upload"])

@@ -12,7 +12,7 @@ import Testing
   private func compare(_ name: String, _ text: String) throws {
     let path = Fixture.path("dwarf/" + name + ".frames")
     if Self.rewrites { try write(Array(text.utf8), to: path) }
-    let golden = String(decoding: try Fixture.bytes("dwarf/" + name + ".frames"), as: UTF8.self)
+    let golden = String(decoding: try Fixture.bytes(path), as: UTF8.self)
     #expect(text == golden)
   }
 

@@ -5,7 +5,7 @@ import TestSupport
 
 /// The programs of `fixtures/dwarf`, and what is known of every address of theirs, as text.
 enum DwarfFixture {
-  static func bytes(_ name: String) throws -> [UInt8] { try Fixture.bytes("dwarf/" + name) }
+  static func bytes(_ name: String) throws -> [UInt8] { try Fixture.bytes(Fixture.path("dwarf/" + name)) }
 
   static func file(_ name: String, package: String? = nil, alternate: String? = nil) throws -> DebugFile {
     let packageBytes = try package.map { OwnedBytes(try bytes($0)) }

@@ -31,7 +31,7 @@ extension KernelTests {
       program: "stripped_debuglink", threads: ["stripped_debugl"], chain: ["main", "outer", "middle", "inner_hot"]),
     KnownChain(
       program: "short_children", threads: ["exe"], chain: ["main", "child_life", "outer", "middle", "inner_hot"]),
-    KnownChain(program: "forker", threads: ["forker"], chain: ["main", "fork_life", "outer", "middle", "inner_hot"]),
+    KnownChain(program: "forker", threads: ["forker"], chain: ["main", "child_life", "outer", "middle", "inner_hot"]),
     KnownChain(program: "mapper", threads: ["mapper"], chain: ["a_outer", "a_middle", "a_hot"], share: 0.4),
     KnownChain(program: "mapper", threads: ["mapper"], chain: ["b_outer", "b_middle", "b_hot"], share: 0.4),
   ]

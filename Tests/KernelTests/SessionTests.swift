@@ -68,7 +68,7 @@ extension KernelTests {
     try #require(outcome.status == 0, "\(outcome)")
     let stacks = try Recording.stacks(of: trace)
     #expect(stacks.count { $0.name == "chain" && $0.contains(["outer", "middle", "inner_hot"]) } > 30, "\(stacks.summary)")
-    #expect(stacks.count { $0.name == "forker" && $0.contains(["fork_life", "outer"]) } > 30, "\(stacks.summary)")
+    #expect(stacks.count { $0.name == "forker" && $0.contains(["child_life", "outer"]) } > 30, "\(stacks.summary)")
   }
 
   @Test func `a trace is its owner's alone and an older one is kept`() throws {

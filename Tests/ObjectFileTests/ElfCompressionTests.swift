@@ -1,5 +1,6 @@
 import Base
 import ObjectFile
+import TestSupport
 import Testing
 
 @Suite struct ElfCompressionTests {
@@ -11,7 +12,7 @@ import Testing
   }
 
   @Test func `a compressed section inflates to what an uncompressed build holds`() throws {
-    let bytes = try Fixture.bytes("compressed")
+    let bytes = try FixtureBinary.bytes("compressed")
     let file = try ElfFile(bytes.borrowedBytes)
     let section = try required(file.section(named: ".debug_info")).section
     let info = try file.inflatedContents(of: section)
@@ -21,7 +22,7 @@ import Testing
   }
 
   @Test func `a section cut at any length is refused`() throws {
-    let whole = try section(try Fixture.bytes("compressed"))
+    let whole = try section(try FixtureBinary.bytes("compressed"))
     for length in 0..<whole.count {
       let cut = Array(whole[..<length])
       #expect(throws: MalformedInput.self) { try ElfCompression.inflate(cut.borrowedBytes, .elf64) }
@@ -29,7 +30,7 @@ import Testing
   }
 
   @Test func `a size beyond what zlib can pack is refused before it is allocated`() throws {
-    var bytes = try section(try Fixture.bytes("compressed"))
+    var bytes = try section(try FixtureBinary.bytes("compressed"))
     bytes[14] = 0x7f  // ch_size
     let error = #expect(throws: MalformedInput.self) { try ElfCompression.inflate(bytes.borrowedBytes, .elf64) }
     #expect(error?.field == "ch_size")
@@ -37,7 +38,7 @@ import Testing
 
   @Test func `a size that is not the data's own is refused`() throws {
     for change in [-1, 1] {
-      var bytes = try section(try Fixture.bytes("compressed"))
+      var bytes = try section(try FixtureBinary.bytes("compressed"))
       bytes[8] = UInt8(Int(bytes[8]) + change)  // ch_size
       #expect(throws: MalformedInput.self) { try ElfCompression.inflate(bytes.borrowedBytes, .elf64) }
     }

@@ -1,5 +1,6 @@
 import Base
 import ObjectFile
+import TestSupport
 import Testing
 
 @Suite struct ElfCopyPlanTests {
@@ -40,9 +41,9 @@ import Testing
     #expect(ElfIdentification(prefix: [0x7f, 0x45, 0x4c, 0x46, 2, 2, 1].borrowedBytes) == .unsupported)
   }
 
-  @Test(arguments: Fixture.names)
+  @Test(arguments: FixtureBinary.names)
   func `a copy of the needed parts has the original's symbols, stubs, links and build ID`(name: String) throws {
-    let bytes = try Fixture.bytes(name)
+    let bytes = try FixtureBinary.bytes(name)
     let plan = plan(bytes)
     check(plan, of: bytes.count)
     #expect(plan.isELF)
@@ -76,7 +77,7 @@ import Testing
   }
 
   @Test func `code and debug information are left out and say that they have no bytes`() throws {
-    let bytes = try Fixture.bytes("compressed")
+    let bytes = try FixtureBinary.bytes("compressed")
     let plan = plan(bytes)
     let copied = copy(bytes, by: plan)
     let copy = try ElfFile(copied.borrowedBytes)
@@ -93,7 +94,7 @@ import Testing
   }
 
   @Test func `a full copy is the whole file, unpatched`() throws {
-    let bytes = try Fixture.bytes("pie")
+    let bytes = try FixtureBinary.bytes("pie")
     let plan = plan(bytes, .full)
     #expect(plan.extents == [.init(fileOffset: FileOffset(0), byteCount: UInt64(bytes.count))])
     #expect(copy(bytes, by: plan) == bytes)
@@ -101,13 +102,13 @@ import Testing
   }
 
   @Test func `a small file without section headers is kept whole`() throws {
-    let bytes = try Fixture.withoutSectionHeaders("pie")
+    let bytes = try FixtureBinary.withoutSectionHeaders("pie")
     let plan = plan(bytes)
     #expect(plan.extents == [.init(fileOffset: FileOffset(0), byteCount: UInt64(bytes.count))])
   }
 
   @Test func `of a large file without section headers what is mapped and no code is kept`() throws {
-    var bytes = try Fixture.withoutSectionHeaders("libarm.so")
+    var bytes = try FixtureBinary.withoutSectionHeaders("libarm.so")
     bytes += [UInt8](repeating: 0, count: Int(ElfCopyPlan.wholeFileByteCount))
     let plan = plan(bytes)
     check(plan, of: bytes.count)
@@ -118,7 +119,7 @@ import Testing
   }
 
   @Test func `patches reach the chunks they fall into, however a copy is cut up`() throws {
-    let bytes = try Fixture.bytes("pie")
+    let bytes = try FixtureBinary.bytes("pie")
     let plan = plan(bytes)
     let whole = copy(bytes, by: plan)
     for size in [1, 7, 100, 4096] {
@@ -138,9 +139,9 @@ import Testing
     }
   }
 
-  @Test(arguments: Fixture.names)
+  @Test(arguments: FixtureBinary.names)
   func `a file cut anywhere or with any bit flipped gets a plan within its bounds`(name: String) throws {
-    let bytes = try Fixture.bytes(name)
+    let bytes = try FixtureBinary.bytes(name)
     var random = SeededGenerator(seed: 1)
     for length in stride(from: 0, to: bytes.count, by: max(1, bytes.count / 500)) {
       let cut = Array(bytes[..<length])
@@ -157,7 +158,7 @@ import Testing
   }
 
   @Test func `a file that says it is larger than what can be read gets a plan all the same`() throws {
-    let bytes = try Fixture.bytes("pie")
+    let bytes = try FixtureBinary.bytes("pie")
     let plan = ElfCopyPlan(byteCount: 1 << 40, mode: .symbols) { offset, count in
       let start = Int(min(offset.rawValue, UInt64(bytes.count)))
       return Array(bytes[start..<min(bytes.count, start + count)])

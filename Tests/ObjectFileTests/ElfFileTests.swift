@@ -1,10 +1,11 @@
 import Base
 import ObjectFile
+import TestSupport
 import Testing
 
 @Suite struct ElfFileTests {
   @Test func `sections are found by name, with their place and size`() throws {
-    let bytes = try Fixture.bytes("edges")
+    let bytes = try FixtureBinary.bytes("edges")
     let file = try ElfFile(bytes.borrowedBytes)
     #expect(file.sections.count == 6)
     #expect(file.sectionProblem == nil)
@@ -26,19 +27,19 @@ import Testing
     ("libversioned.so", "2159571dc66f4ea3de7acc94551c38717c5fe202"), ("libarm.so", "f79e1746f1c5e2d0997c900da7e041ec6d41c398"),
   ])
   func `the build ID is read with and without section headers`(name: String, hex: String) throws {
-    let whole = try Fixture.bytes(name)
+    let whole = try FixtureBinary.bytes(name)
     #expect(try ElfFile(whole.borrowedBytes).buildID?.hex == hex)
-    let cut = try Fixture.withoutSectionHeaders(name)
+    let cut = try FixtureBinary.withoutSectionHeaders(name)
     #expect(try ElfFile(cut.borrowedBytes).buildID?.hex == hex)
   }
 
   @Test func `a file without a build ID has none`() throws {
-    let bytes = try Fixture.bytes("linked")
+    let bytes = try FixtureBinary.bytes("linked")
     #expect(try ElfFile(bytes.borrowedBytes).buildID == nil)
   }
 
   @Test func `counts that do not fit 16 bits come from section header 0`() throws {
-    var bytes = try Fixture.bytes("edges")
+    var bytes = try FixtureBinary.bytes("edges")
     let sectionHeaders = try ElfFile(bytes.borrowedBytes).header.sectionHeaderOffset.rawValue
     let zero = Int(sectionHeaders)
     bytes[zero + 32] = bytes[60]  // sh_size ← e_shnum
@@ -56,7 +57,7 @@ import Testing
   }
 
   @Test func `a damaged section header table leaves the segments readable and says what is wrong`() throws {
-    var bytes = try Fixture.bytes("pie")
+    var bytes = try FixtureBinary.bytes("pie")
     bytes[44] = 0x7f  // e_shoff far past the end
     let file = try ElfFile(bytes.borrowedBytes)
     #expect(file.sections.isEmpty)
@@ -66,7 +67,7 @@ import Testing
   }
 
   @Test func `a count above the limit is refused before anything is allocated`() throws {
-    var bytes = try Fixture.bytes("edges")
+    var bytes = try FixtureBinary.bytes("edges")
     let zero = Int(try ElfFile(bytes.borrowedBytes).header.sectionHeaderOffset.rawValue)
     bytes[60] = 0  // e_shnum: see section header 0
     for index in 32..<40 { bytes[zero + index] = 0xff }  // sh_size

@@ -5,14 +5,14 @@ import Testing
 
 @Suite struct ElfMiniDebugInfoTests {
   private func packed() throws -> [UInt8] {
-    let bytes = try TestSupport.Fixture.bytes("dwarf/mini")
+    let bytes = try Fixture.bytes(Fixture.path("dwarf/mini"))
     let file = try ElfFile(bytes.borrowedBytes)
     let section = try required(file.section(named: ".gnu_debugdata")).section
     return try file.contents(of: section).copied()
   }
 
   @Test func `the file inside has the symbols the program was stripped of`() throws {
-    let bytes = try TestSupport.Fixture.bytes("dwarf/mini")
+    let bytes = try Fixture.bytes(Fixture.path("dwarf/mini"))
     let program = try ElfFile(bytes.borrowedBytes)
     let hasSymbols = program.symbolTable != nil
     #expect(!hasSymbols)
@@ -25,7 +25,7 @@ import Testing
   }
 
   @Test func `a program without the section has none`() throws {
-    let bytes = try TestSupport.Fixture.bytes("dwarf/gcc-5")
+    let bytes = try Fixture.bytes(Fixture.path("dwarf/gcc-5"))
     let inner = try ElfFile(bytes.borrowedBytes).miniDebugInfo()
     #expect(inner == nil)
   }

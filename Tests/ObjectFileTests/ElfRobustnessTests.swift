@@ -1,5 +1,6 @@
 import Base
 import ObjectFile
+import TestSupport
 import Testing
 
 /// Damaged files: whatever stands in them, reading ends soon and nothing traps.
@@ -36,15 +37,15 @@ import Testing
     }
   }
 
-  @Test(arguments: Fixture.names)
+  @Test(arguments: FixtureBinary.names)
   func `a file cut at any of 500 places is read without a trap`(name: String) throws {
-    let bytes = try Fixture.bytes(name)
+    let bytes = try FixtureBinary.bytes(name)
     for step in 0..<500 { readAll(Array(bytes[..<(bytes.count * step / 500)])) }
   }
 
-  @Test(arguments: Fixture.names)
+  @Test(arguments: FixtureBinary.names)
   func `a file with bits flipped at any of 2,000 places is read without a trap`(name: String) throws {
-    let bytes = try Fixture.bytes(name)
+    let bytes = try FixtureBinary.bytes(name)
     var random = SeededGenerator(seed: 2)
     let sectionHeaders = Int(try ElfFile(bytes.borrowedBytes).header.sectionHeaderOffset.rawValue)
     for round in 0..<2_000 {

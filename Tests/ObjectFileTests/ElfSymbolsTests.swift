@@ -1,5 +1,6 @@
 import Base
 import ObjectFile
+import TestSupport
 import Testing
 
 @Suite struct ElfSymbolsTests {
@@ -13,7 +14,7 @@ import Testing
   }
 
   @Test func `symbols have their kind, binding, place and size`() throws {
-    let bytes = try Fixture.bytes("edges")
+    let bytes = try FixtureBinary.bytes("edges")
     let file = try ElfFile(bytes.borrowedBytes)
     guard let table = file.symbolTable else { throw MissingTable() }
     let names = names(table)
@@ -32,7 +33,7 @@ import Testing
   }
 
   @Test func `an indirect function is told from a function`() throws {
-    let bytes = try Fixture.bytes("libversioned.so")
+    let bytes = try FixtureBinary.bytes("libversioned.so")
     let file = try ElfFile(bytes.borrowedBytes)
     guard let table = file.dynamicSymbolTable else { throw MissingTable() }
     let index = try #require(names(table).firstIndex(of: "chosen"))
@@ -41,8 +42,8 @@ import Testing
 
   @Test(arguments: ["pie", "libversioned.so", "libarm.so", "liblld.so", "linked"])
   func `without section headers the dynamic section leads to the same dynamic symbols`(name: String) throws {
-    let whole = try Fixture.bytes(name)
-    let cut = try Fixture.withoutSectionHeaders(name)
+    let whole = try FixtureBinary.bytes(name)
+    let cut = try FixtureBinary.withoutSectionHeaders(name)
     let file = try ElfFile(whole.borrowedBytes)
     let stripped = try ElfFile(cut.borrowedBytes)
     #expect(stripped.sections.isEmpty)
@@ -57,7 +58,7 @@ import Testing
   }
 
   @Test func `a 32-bit file reads alike`() throws {
-    let bytes = try Fixture.bytes("lib32.so")
+    let bytes = try FixtureBinary.bytes("lib32.so")
     let file = try ElfFile(bytes.borrowedBytes)
     guard let table = file.symbolTable else { throw MissingTable() }
     #expect(file.header.fileClass == .elf32)
@@ -72,7 +73,7 @@ import Testing
   }
 
   @Test func `a stripped file has no symbol table`() throws {
-    let bytes = try Fixture.bytes("linked")
+    let bytes = try FixtureBinary.bytes("linked")
     let file = try ElfFile(bytes.borrowedBytes)
     let (has, hasDynamic) = (file.symbolTable != nil, file.dynamicSymbolTable != nil)
     #expect(!has)

@@ -1,10 +1,11 @@
 import Base
 import ObjectFile
+import TestSupport
 import Testing
 
 @Suite struct ElfVersionsTests {
   @Test func `defined symbols have the version that a new program links against`() throws {
-    let bytes = try Fixture.bytes("libversioned.so")
+    let bytes = try FixtureBinary.bytes("libversioned.so")
     let file = try ElfFile(bytes.borrowedBytes)
     let versions = try required(try ElfVersions(file))
     guard let table = file.dynamicSymbolTable else { throw MissingTable() }
@@ -22,7 +23,7 @@ import Testing
   }
 
   @Test func `imported symbols have the version they need`() throws {
-    let bytes = try Fixture.bytes("pie")
+    let bytes = try FixtureBinary.bytes("pie")
     let file = try ElfFile(bytes.borrowedBytes)
     let versions = try required(try ElfVersions(file))
     guard let table = file.dynamicSymbolTable else { throw MissingTable() }

@@ -1,5 +1,6 @@
 import Base
 import ObjectFile
+import TestSupport
 import Testing
 
 @Suite struct ImageLayoutTests {
@@ -28,7 +29,7 @@ import Testing
   }
 
   @Test func `the parsed segments give the same layout as an array of numbers`() throws {
-    let bytes = try Fixture.bytes("pie")
+    let bytes = try FixtureBinary.bytes("pie")
     #expect(try ElfFile(bytes.borrowedBytes).layout == Self.layout)
   }
 

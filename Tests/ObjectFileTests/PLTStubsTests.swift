@@ -1,10 +1,11 @@
 import Base
 import ObjectFile
+import TestSupport
 import Testing
 
 @Suite struct PLTStubsTests {
   private func stubs(_ name: String) throws -> [String] {
-    let bytes = try Fixture.bytes(name)
+    let bytes = try FixtureBinary.bytes(name)
     let file = try ElfFile(bytes.borrowedBytes)
     guard let table = file.dynamicSymbolTable else { throw MissingTable() }
     return PLTStubs.stubs(of: file).map { stub in

@@ -8,18 +8,6 @@ import TraceFormat
 
 /// A real recording, damaged: never a trap, never a hang, and nothing called whole that is not.
 struct DamagedTraceTests {
-  /// SplitMix64 with a fixed seed: the same damage in every run.
-  private struct Generator: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-      state &+= 0x9e37_79b9_7f4a_7c15
-      var value = state
-      value = (value ^ (value >> 30)) &* 0xbf58_476d_1ce4_e5b9
-      value = (value ^ (value >> 27)) &* 0x94d0_49bb_1331_11eb
-      return value ^ (value >> 31)
-    }
-  }
-
   private let original: [UInt8]
   private let samples: UInt64
   private let collapsed: [UInt8]
@@ -60,7 +48,7 @@ struct DamagedTraceTests {
   }
 
   @Test func `a trace cut at 2,000 places gives a part of its samples and never calls itself whole`() throws {
-    var generator = Generator(state: 1)
+    var generator = SeededGenerator(seed: 1)
     for round in 0..<2000 {
       // The last bytes, where index and trailer are, one by one; the others at random.
       let length = round < 300 ? original.count - 1 - round : Int.random(in: 0..<original.count, using: &generator)
@@ -71,7 +59,7 @@ struct DamagedTraceTests {
   }
 
   @Test func `a trace with one of 2,000 bits flipped is refused, or says so, or gives what it gave before`() throws {
-    var generator = Generator(state: 2)
+    var generator = SeededGenerator(seed: 2)
     for _ in 0..<2000 {
       let bit = Int.random(in: 0..<(original.count * 8), using: &generator)
       var bytes = original

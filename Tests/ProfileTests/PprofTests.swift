@@ -123,15 +123,16 @@ import Testing
   #expect(PprofText.text(profile).hasSuffix("\nsample 9\n  f\n"))
 }
 
-@Test(arguments: [
-  ("a location that is not there", [0x0a, 0, 0x12, 6, 0x0a, 1, 3, 0x12, 1, 9, 0x32, 0]),
-  ("location 0", [0x0a, 0, 0x12, 6, 0x0a, 1, 0, 0x12, 1, 9, 0x32, 0]),
-  ("a string that is not there", [0x0a, 2, 0x08, 9, 0x32, 0]),
-  ("two values for one type", [0x0a, 0, 0x12, 4, 0x12, 2, 9, 9, 0x32, 0]),
-  ("string 0 not empty", [0x32, 1, 0x66]),
-  ("an id twice", [0x22, 2, 0x08, 4, 0x22, 2, 0x08, 4, 0x32, 0]),
-  ("an id of 0 among others", [0x22, 2, 0x08, 4, 0x22, 2, 0x08, 0, 0x32, 0]),
-] as [(String, [UInt8])])
+@Test(
+  arguments: [
+    ("a location that is not there", [0x0a, 0, 0x12, 6, 0x0a, 1, 3, 0x12, 1, 9, 0x32, 0]),
+    ("location 0", [0x0a, 0, 0x12, 6, 0x0a, 1, 0, 0x12, 1, 9, 0x32, 0]),
+    ("a string that is not there", [0x0a, 2, 0x08, 9, 0x32, 0]),
+    ("two values for one type", [0x0a, 0, 0x12, 4, 0x12, 2, 9, 9, 0x32, 0]),
+    ("string 0 not empty", [0x32, 1, 0x66]),
+    ("an id twice", [0x22, 2, 0x08, 4, 0x22, 2, 0x08, 4, 0x32, 0]),
+    ("an id of 0 among others", [0x22, 2, 0x08, 4, 0x22, 2, 0x08, 0, 0x32, 0]),
+  ] as [(String, [UInt8])])
 func `contradictions are refused`(what: String, bytes: [UInt8]) {
   #expect(throws: ProfileError.self, "\(what)") { try PprofDecoder.decode(bytes) }
 }

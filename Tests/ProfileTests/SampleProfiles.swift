@@ -35,7 +35,7 @@ enum SampleProfiles {
 
   /// As many samples as asked for, each of its own stack, deep and with long names; the same for the same numbers.
   static func large(samples: Int, depth: Int, functions: Int = 5000, labels: Bool = false) -> Profile {
-    var builder = ProfileBuilder(expectedLocations: functions * 4, expectedSamples: samples)
+    var builder = ProfileBuilder(expectedStrings: functions, expectedSamples: samples)
     builder.addSampleType("cpu", unit: "nanoseconds")
     builder.setPeriod(10_101_010, of: "cpu", unit: "nanoseconds")
     builder.setTime(startNanoseconds: 1_700_000_000_000_000_000, durationNanoseconds: 60_000_000_000)

@@ -213,6 +213,38 @@ struct RecordingCoreTests {
     #expect(processes.map(\.commandLine) == [["prog", "--flag"]])
   }
 
+  @Test func `looks at process events alone keep them for the samples before them`() throws {
+    files.add(10, comm: "sh", ticks: 500, maps: "400000-401000 r-xp 00000000 08:01 77 /bin/sh\n")
+    core.scan(only: nil, time: 1000)
+    try core.process(batch(2000, samples: [sample(pid: 10, time: 1500, start: 5_000_000_000, user: [0x400100])]))
+    files.add(10, comm: "prog", ticks: 500, executable: "/bin/prog")
+    files.texts["10/cmdline"] = ""
+    try core.process(batch(2000, sideband: [SidebandParserTests.comm(pid: 10, name: "prog", isExec: true, time: 3000)]))
+    #expect(core.wantsAnotherLookSoon)
+    files.texts["10/cmdline"] = "prog\0--late\0"
+    try core.process(
+      batch(
+        2000,
+        sideband: [
+          SidebandParserTests.mapping(pid: 10, time: 3100, start: 0x500000, byteCount: 0x1000, inode: 78, path: "/bin/prog")
+        ]))
+    #expect(!core.wantsAnotherLookSoon)
+    // Gone before its samples are read.
+    files.texts = [:]
+    files.links = [:]
+    try core.process(
+      batch(
+        5000,
+        samples: [
+          sample(pid: 10, time: 2500, start: 5_000_000_000, user: [0x400200]),
+          sample(pid: 10, time: 4000, start: 5_000_000_000, user: [0x500100]),
+        ]))
+    try core.flush()
+    #expect(processes.map(\.commandLine) == [["sh", "--flag"], ["prog", "--late"]])
+    #expect(samples.map { threads[$0.thread]?.process } == [processes[0], processes[0], processes[1]].map { Optional($0.handle) })
+    #expect(mappings.map(\.start) == [ProcessAddress(0x400000), ProcessAddress(0x500000)])
+  }
+
   @Test func `memory for code that grows in place stays in its address space`() throws {
     files.add(10, comm: "jit", ticks: 500, maps: "400000-401000 rwxp 00000000 00:00 0 \n")
     core.scan(only: nil, time: 1000)
@@ -237,10 +269,18 @@ struct RecordingCoreTests {
     core.scan(only: nil, time: 1000)
     // The mapping of 2900 came with the first look, which was taken at 2000: it waits for the sample of 2500.
     try core.process(
-      batch(2000, sideband: [SidebandParserTests.mapping(pid: 10, time: 2900, start: 0x700000, byteCount: 0x1000, inode: 80, path: "/lib/a.so")]))
+      batch(
+        2000,
+        sideband: [
+          SidebandParserTests.mapping(pid: 10, time: 2900, start: 0x700000, byteCount: 0x1000, inode: 80, path: "/lib/a.so")
+        ]))
     try core.process(
       batch(
-        4000, samples: [sample(pid: 10, time: 2500, start: 5_000_000_000, user: [0x1]), sample(pid: 10, time: 3000, start: 5_000_000_000, user: [0x700100])]))
+        4000,
+        samples: [
+          sample(pid: 10, time: 2500, start: 5_000_000_000, user: [0x1]),
+          sample(pid: 10, time: 3000, start: 5_000_000_000, user: [0x700100]),
+        ]))
     try core.flush()
     let order = sink.records.map { record -> String in
       switch record {

@@ -5,7 +5,9 @@ import Testing
 
 struct SidebandParserTests {
   /// A record as linux/perf_event.h lays it out: header, body, then pid, tid and time.
-  static func record(type: UInt32, misc: UInt16 = 0, pid: UInt32, tid: UInt32, time: UInt64, _ body: (inout ByteWriter) -> Void) -> [UInt8] {
+  static func record(
+    type: UInt32, misc: UInt16 = 0, pid: UInt32, tid: UInt32, time: UInt64, _ body: (inout ByteWriter) -> Void
+  ) -> [UInt8] {
     var content = ByteWriter()
     body(&content)
     content.write(pid)
@@ -25,7 +27,9 @@ struct SidebandParserTests {
     return bytes
   }
 
-  static func mapping(pid: UInt32, time: UInt64, start: UInt64, byteCount: UInt64, offset: UInt64 = 0, inode: UInt64, path: String) -> [UInt8] {
+  static func mapping(
+    pid: UInt32, time: UInt64, start: UInt64, byteCount: UInt64, offset: UInt64 = 0, inode: UInt64, path: String
+  ) -> [UInt8] {
     record(type: 10, pid: pid, tid: pid, time: time) {
       $0.write(pid)
       $0.write(pid)  // tid

@@ -108,6 +108,18 @@ import Testing
       "reabstraction thunk helper from @escaping @callee_guaranteed (@unowned Swift.Int) -> () to @escaping @callee_guaranteed (@in_guaranteed Swift.Int) -> ()"
     ),
     .init("$s4main3FooVMa", "type metadata accessor for main.Foo"),
+    // A closure as the argument of a specialization: the runtime leaves its [ open, and names types in it.
+    .init(
+      "$ss7UnicodeO5UTF16O6encode_4intoyAB6ScalarV_ys6UInt16VXEtFZ04$ss6F14VIgn_ABIegy_TRAJIgn_Tf1ncn_nTf4ndg_n",
+      "static Swift.Unicode.UTF16.encode",
+      "function signature specialization <Arg[1] = Dead, Arg[2] = Owned To Guaranteed> of function signature specialization <Arg[1] = [Closure Propagated : $ss6UInt16VIgn_ABIegy_TR, Argument Types : [@callee_guaranteed (@in_guaranteed Swift.UInt16) -> ()]> of static Swift.Unicode.UTF16.encode",
+      "function signature specialization <Arg[1] = Dead, Arg[2] = Owned To Guaranteed> of function signature specialization <Arg[1] = [Closure Propagated : $ss6UInt16VIgn_ABIegy_TR, Argument Types : [@callee_guaranteed (@in_guaranteed Swift.UInt16) -> ()]> of static Swift.Unicode.UTF16.encode(_: Swift.Unicode.Scalar, into: (Swift.UInt16) -> ()) -> ()"
+    ),
+    .init(
+      "$s4main3foo1aS2i_tFSiTf3pSi0_n", "main.foo",
+      "function signature specialization <Arg[0] = [Constant Propagated Struct : Swift.Int][Constant Propagated Integer : 0]> of main.foo",
+      "function signature specialization <Arg[0] = [Constant Propagated Struct : Swift.Int][Constant Propagated Integer : 0]> of main.foo(a: Swift.Int) -> Swift.Int"
+    ),
   ]
 
   @Test(arguments: cplus + rust + swift)

@@ -1,16 +1,17 @@
 import Base
 import Symbolize
+import TestSupport
 import Testing
 
 @Suite struct ImageLocatorTests {
   private func locator(
     _ files: [String: FakeFiles.File], directories: [String] = [], sysroot: String? = nil, copy: String? = nil
   ) throws -> ImageLocator {
-    let image = try copy.map { try Fixture.image($0) }
+    let image = try copy.map { try FixtureBinary.image($0) }
     return ImageLocator(
       debugDirectories: directories, sysroot: sysroot, access: FakeFiles(files: files), recordedCopy: { _ in image })
   }
-  private func file(_ name: String) throws -> FakeFiles.File { .init(bytes: try Fixture.bytes(name)) }
+  private func file(_ name: String) throws -> FakeFiles.File { .init(bytes: try FixtureBinary.bytes(name)) }
 
   private static let pieID = "4983e83b4c2604a7f4eb5add3d487bb03496ac29"
   private static let piePath = ".build-id/49/83e83b4c2604a7f4eb5add3d487bb03496ac29.debug"
@@ -62,7 +63,7 @@ import Testing
     let found = locator.locate(ImageIdentity(path: "/opt/pie"))
     #expect(found.steps.last?.path == path)
     #expect(found.steps.last?.outcome == .used)
-    let byteCount = try Fixture.bytes("pie").count
+    let byteCount = try FixtureBinary.bytes("pie").count
     #expect(found.debugFile?.byteCount == byteCount)
   }
 
@@ -95,7 +96,7 @@ import Testing
   }
 
   @Test func `without a build ID size and time of change must be the recorded ones`() throws {
-    let bytes = try Fixture.bytes("linked")
+    let bytes = try FixtureBinary.bytes("linked")
     let locator = try locator(["/opt/linked": .init(bytes: bytes, modified: 77)])
     let count = UInt64(bytes.count)
     #expect(locator.locate(ImageIdentity(path: "/opt/linked", byteCount: count, modified: 77)).image != nil)
@@ -119,7 +120,7 @@ import Testing
   }
 
   @Test func `a link that leads out of its directory is not followed`() throws {
-    var bytes = try Fixture.bytes("linked")
+    var bytes = try FixtureBinary.bytes("linked")
     let name = Array("linked.debug".utf8)
     let at = try #require(bytes.indices.first { bytes[$0...].starts(with: name) })
     bytes.replaceSubrange(at..<(at + name.count), with: Array("../etc/sh.db".utf8))
@@ -146,15 +147,15 @@ import Testing
     let mistyped = try locator(["/dbg/a": file("pie")], directories: ["/dbg", "/dgb"])
     let error = #expect(throws: SymbolizeError.self) { try mistyped.checkDirectories() }
     #expect(error?.description.contains("/dgb") == true)
-    let real = ImageLocator(debugDirectories: [Fixture.path("src")], sysroot: Fixture.path("pie"))
+    let real = ImageLocator(debugDirectories: [FixtureBinary.path("src")], sysroot: FixtureBinary.path("pie"))
     #expect(throws: SymbolizeError.self) { try real.checkDirectories() }
   }
 
   @Test func `files of this machine are mapped and have a size and a time`() throws {
     let access = MappedFileAccess()
-    let path = Fixture.path("pie")
+    let path = FixtureBinary.path("pie")
     let status = try #require(access.status(of: path))
-    let bytes = try Fixture.bytes("pie")
+    let bytes = try FixtureBinary.bytes("pie")
     #expect(status.byteCount == UInt64(bytes.count))
     #expect(status.modified > 0)
     let opened = try access.open(path)

@@ -1,5 +1,6 @@
 import Base
 import Symbolize
+import TestSupport
 import Testing
 
 @Suite struct SymbolTableTests {
@@ -8,7 +9,7 @@ import Testing
   }
 
   @Test func `awkward symbols are told apart byte by byte`() throws {
-    let table = try SymbolTable(image: Fixture.image("edges"), debugFile: nil)
+    let table = try SymbolTable(image: FixtureBinary.image("edges"), debugFile: nil)
     #expect(table.origin == .symbolTable)
     // From, up to and without, and what is there.
     let expected: [(UInt64, UInt64, String?)] = [
@@ -31,7 +32,7 @@ import Testing
   }
 
   @Test func `looking up in ascending order gives what single look-ups give, in any order too`() throws {
-    let table = try SymbolTable(image: Fixture.image("edges"), debugFile: nil)
+    let table = try SymbolTable(image: FixtureBinary.image("edges"), debugFile: nil)
     var range = 0
     for address in UInt64(0x1ff_fff0)..<0x200_00c0 {
       #expect(table.function(at: ImageAddress(address), from: &range) == table.function(at: ImageAddress(address)))
@@ -42,17 +43,17 @@ import Testing
   }
 
   @Test func `the debug file's table is better than the image's exports`() throws {
-    let alone = try SymbolTable(image: Fixture.image("linked"), debugFile: nil)
+    let alone = try SymbolTable(image: FixtureBinary.image("linked"), debugFile: nil)
     #expect(alone.origin == .none)
     #expect(name(alone, 0x40_0656) == nil)
-    let both = try SymbolTable(image: Fixture.image("linked"), debugFile: Fixture.image("linked.debug"))
+    let both = try SymbolTable(image: FixtureBinary.image("linked"), debugFile: FixtureBinary.image("linked.debug"))
     #expect(both.origin == .symbolTable)
     #expect(name(both, 0x40_0656) == "factorial")
     #expect(name(both, 0x40_0687) == "main")
   }
 
   @Test func `stubs have their function's name, those of the image even when the debug file has the names`() throws {
-    let table = try SymbolTable(image: Fixture.image("linked"), debugFile: Fixture.image("linked.debug"))
+    let table = try SymbolTable(image: FixtureBinary.image("linked"), debugFile: FixtureBinary.image("linked.debug"))
     #expect(name(table, 0x40_0530) == "free@plt")
     #expect(name(table, 0x40_053f) == "free@plt")
     #expect(name(table, 0x40_0540) == "strlen@plt")
@@ -60,7 +61,7 @@ import Testing
   }
 
   @Test func `versions are no part of a name, and the default one is chosen`() throws {
-    let table = try SymbolTable(image: Fixture.image("libversioned.so"), debugFile: nil)
+    let table = try SymbolTable(image: FixtureBinary.image("libversioned.so"), debugFile: nil)
     #expect(name(table, 0x3e8) == "scale")
     #expect(name(table, 0x3e4) == "old_scale" || name(table, 0x3e4) == "scale")
     #expect(name(table, 0x3ec) == "chosen")  // the indirect function rather than its resolver
@@ -69,7 +70,7 @@ import Testing
   }
 
   @Test func `with exports alone local functions have no name`() throws {
-    let bytes = try Fixture.withoutSectionHeaders("libversioned.so")
+    let bytes = try FixtureBinary.withoutSectionHeaders("libversioned.so")
     let table = try SymbolTable(image: ImageBytes(bytes), debugFile: nil)
     #expect(table.origin == .dynamicSymbols)
     #expect(name(table, 0x3f4) == "caller")
@@ -77,7 +78,7 @@ import Testing
   }
 
   @Test func `mapping symbols of aarch64 name nothing`() throws {
-    let table = try SymbolTable(image: Fixture.image("libarm.so"), debugFile: nil)
+    let table = try SymbolTable(image: FixtureBinary.image("libarm.so"), debugFile: nil)
     #expect(name(table, 0x103bc) == "exported")
     #expect(name(table, 0x103ec) == "helper")
     #expect(name(table, 0x10430) == "imported@plt")
@@ -85,13 +86,13 @@ import Testing
   }
 
   @Test func `a 32-bit image has its names too`() throws {
-    let table = try SymbolTable(image: Fixture.image("lib32.so"), debugFile: nil)
+    let table = try SymbolTable(image: FixtureBinary.image("lib32.so"), debugFile: nil)
     #expect(name(table, 0x12ba) == "exported")
     #expect(name(table, 0x12c0) == "helper")
   }
 
   @Test func `a cut name is never longer than asked for`() throws {
-    let table = try SymbolTable(image: Fixture.image("edges"), debugFile: nil)
+    let table = try SymbolTable(image: FixtureBinary.image("edges"), debugFile: nil)
     let function = try #require(table.function(at: ImageAddress(0x200_0000)))
     #expect(table.name(of: function, limit: 3) == "out")
   }

@@ -1,10 +1,12 @@
 import Base
+import Glibc
 import Symbolize
+import TestSupport
 import Testing
 
 @Suite struct SymbolizerTests {
   private func symbolizer(copy name: String?) throws -> Symbolizer {
-    let copy = try name.map { try Fixture.image($0) }
+    let copy = try name.map { try FixtureBinary.image($0) }
     return Symbolizer(locator: ImageLocator(access: FakeFiles(), recordedCopy: { _ in copy }))
   }
 
@@ -36,11 +38,34 @@ import Testing
   }
 
   @Test func `an image with a damaged header says so`() throws {
-    var bytes = try Fixture.bytes("edges")
+    var bytes = try FixtureBinary.bytes("edges")
     bytes[54] = 1  // e_phentsize
     let copy = try ImageBytes(bytes)
     let symbolizer = Symbolizer(locator: ImageLocator(access: FakeFiles(), recordedCopy: { _ in copy }))
     #expect(symbolizer.symbolize(ImageIdentity(path: "/a"), [ImageAddress(1)]).symbolizations == [.unknown(.malformedImage)])
+  }
+
+  /// Gives files of this machine and cuts them to `kept` bytes as soon as they are open.
+  private struct CuttingAccess: DebugFileAccess {
+    var kept: off_t
+    func status(of path: String) -> DebugFileStatus? { MappedFileAccess().status(of: path) }
+    func open(_ path: String) throws(SystemCallError) -> ImageBytes {
+      let bytes = try MappedFileAccess().open(path)
+      guard truncate(path, kept) == 0 else { throw SystemCallError(call: "truncate", path: path, code: errno) }
+      return bytes
+    }
+  }
+
+  @Test func `a file that is cut short while it is read gives no names`() throws {
+    let scratch = try ScratchDirectory()
+    let whole = try FixtureBinary.bytes("pie")
+    for kept in [0, 4096] {
+      let path = try scratch.write(whole, to: "cut\(kept)")
+      let status = try #require(MappedFileAccess().status(of: path))
+      let identity = ImageIdentity(path: path, byteCount: status.byteCount, modified: status.modified)
+      let symbolizer = Symbolizer(locator: ImageLocator(access: CuttingAccess(kept: off_t(kept))))
+      #expect(symbolizer.symbolize(identity, [ImageAddress(0x1000)]).symbolizations == [.unknown(.malformedImage)])
+    }
   }
 
   @Test func `memory without a file and the kernel have reasons of their own`() throws {
@@ -68,7 +93,7 @@ import Testing
   }
 
   @Test func `a copy put together from chunks reads as the file, and zero where no chunk is`() throws {
-    let bytes = try Fixture.bytes("edges")
+    let bytes = try FixtureBinary.bytes("edges")
     var builder = try ImageBytes.Builder(path: "/a", byteCount: 1 << 32)
     for start in stride(from: 0, to: bytes.count, by: 1000).reversed() {
       builder.write(Array(bytes[start..<min(bytes.count, start + 1000)]), at: FileOffset(UInt64(start)))
@@ -82,9 +107,9 @@ import Testing
     #expect(throws: SymbolizeError.self) { _ = try ImageBytes.Builder(path: "/a", byteCount: .max) }
   }
 
-  @Test(arguments: Fixture.names)
+  @Test(arguments: FixtureBinary.names)
   func `a damaged image is answered without a trap, wherever it is cut or flipped`(name: String) throws {
-    let bytes = try Fixture.bytes(name)
+    let bytes = try FixtureBinary.bytes(name)
     var addresses: [ImageAddress] = []
     for base: UInt64 in [0, 0x300, 0x40_0500, 0x200_0000] {
       for offset in stride(from: UInt64(0), to: 0x200, by: 7) { addresses.append(ImageAddress(base + offset)) }

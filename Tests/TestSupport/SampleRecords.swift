@@ -4,7 +4,8 @@ package import TraceFormat
 /// One record of every kind with every field set to something of its own, for tests of the format.
 package enum SampleRecords {
   package static let header = SegmentHeader(
-    traceID: Array(1...16), anchor: ClockAnchor(
+    traceID: Array(1...16),
+    anchor: ClockAnchor(
       monotonic: MonotonicInstant(nanoseconds: 5_000_000_000), unix: UnixInstant(nanoseconds: 1_700_000_000_000_000_000),
       bootNanoseconds: 6_000_000_000),
     machine: "x86_64", kernelRelease: "6.1.0", kernelVersion: "#1 SMP", hostName: "host", cpuCount: 2,

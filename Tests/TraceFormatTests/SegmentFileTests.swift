@@ -110,10 +110,11 @@ struct SegmentFileTests {
     #expect(after.starts(with: before) && after.count > before.count)
     let reader = try SegmentReader(path: path)
     #expect(reader.hasIndex && reader.isClosed)
-    #expect(try records(reader).suffix(2) == [
-      .symbolStrings(SymbolStringsRecord(layer: 1, first: 1, strings: ["main"])),
-      .layerEnd(LayerEndRecord(layer: 1, kind: .symbols, recordCount: 1)),
-    ])
+    #expect(
+      try records(reader).suffix(2) == [
+        .symbolStrings(SymbolStringsRecord(layer: 1, first: 1, strings: ["main"])),
+        .layerEnd(LayerEndRecord(layer: 1, kind: .symbols, recordCount: 1)),
+      ])
     #expect(try SegmentAppender(path: path).layer == 2)
   }
 
@@ -167,7 +168,7 @@ struct SegmentFileTests {
     let whole = try bytes(of: path)
     let all = try records(SegmentReader(path: path))
     let damaged = directory.file("flipped.seg")
-    var random = SplitMix64(state: 42)
+    var random = SeededGenerator(seed: 42)
     for _ in 0..<2000 {
       let bit = Int(random.next() % UInt64(whole.count * 8))
       var flipped = whole
@@ -288,17 +289,5 @@ struct SegmentFileTests {
     #expect(system("lz4 -dcq \(path) > \(path).records 2>/dev/null") == 0)
     let expected = try SegmentReader(path: path).frames.reduce(0) { $0 + Int($1.contentByteCount) }
     #expect(try bytes(of: path + ".records").count == expected)
-  }
-}
-
-/// A small generator with a fixed seed, so that a failure repeats.
-private struct SplitMix64 {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
   }
 }

@@ -62,9 +62,10 @@ private func `an answer means what Connect and HTTP say it does`(response: HTTPR
   #expect(meaning(outcome(connect(429, "resource_exhausted"), charged: 2_000_001)) == .refused)
 }
 
-@Test(arguments: [
-  ("7", 7), ("0", 0), ("Sun, 06 Nov 1994 08:49:37 GMT", 7), ("Sun, 06 Nov 1994 08:49:00 GMT", 0), ("soon", nil), ("-1", nil),
-] as [(String, UInt64?)])
+@Test(
+  arguments: [
+    ("7", 7), ("0", 0), ("Sun, 06 Nov 1994 08:49:37 GMT", 7), ("Sun, 06 Nov 1994 08:49:00 GMT", 0), ("soon", nil), ("-1", nil),
+  ] as [(String, UInt64?)])
 func `the server's wait is read as seconds or as a date`(text: String, seconds: UInt64?) {
   let response = HTTPResponse(status: 429, headers: [HTTPHeader("retry-after", text)])
   guard case .unavailable(let why) = outcome(response) else {

@@ -1,3 +1,4 @@
+import Base
 import Profile
 import Synchronization
 import TestSupport
@@ -60,7 +61,7 @@ enum Samples {
     samples: Int = 1, depth: Int = 3, functions: Int = 10, time: Int64 = 1_799_999_900_000_000_000,
     duration: Int64 = 10_000_000_000, label: String? = nil
   ) -> Profile {
-    var builder = ProfileBuilder(expectedLocations: functions, expectedSamples: samples)
+    var builder = ProfileBuilder(expectedStrings: functions, expectedSamples: samples)
     builder.addSampleType("cpu", unit: "nanoseconds")
     builder.setPeriod(10_101_010, of: "cpu", unit: "nanoseconds")
     builder.setTime(startNanoseconds: time, durationNanoseconds: duration)

@@ -13,3 +13,6 @@ _Static_assert(offsetof(struct pyrorec_sample, time) == 32, "time");
 _Static_assert(offsetof(struct pyrorec_sample, weight) == 48, "weight");
 _Static_assert(sizeof(struct pyrorec_settings) == 24, "settings");
 _Static_assert(sizeof(struct pyrorec_unwind_rule) == 24, "unwind rule");
+_Static_assert(offsetof(struct pyrorec_kernel_names, addresses) == PYROREC_NAMES_HEADER_BYTES, "kernel names");
+_Static_assert(sizeof(struct pyrorec_kernel_names)
+	       == PYROREC_NAMES_HEADER_BYTES + PYROREC_NAME_SLOTS * (sizeof(__u64) + PYROREC_NAME_BYTES), "kernel names");

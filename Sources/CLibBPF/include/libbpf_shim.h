@@ -24,5 +24,6 @@ void pyrorec_libbpf_clear(void);
 
 /* Bit fields of struct perf_event_attr are beyond Swift. */
 void pyrorec_sampling_attr(struct perf_event_attr *attr, __u32 type, __u64 config, __u64 frequency);
-void pyrorec_sideband_attr(struct perf_event_attr *attr);
+/* `is_lives`: forks and exits; else names and mappings. */
+void pyrorec_sideband_attr(struct perf_event_attr *attr, int is_lives, __u32 wakeup_bytes);
 #endif

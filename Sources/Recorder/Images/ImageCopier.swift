@@ -24,7 +24,14 @@ package final class ImageCopier: ImageCopying, @unchecked Sendable {
 
   private let kernelQueue = DispatchQueue(label: "pyrorec.kernel", qos: .utility)
   private var kernel: KernelSymbols?
-  private var kernelWritten: Set<UInt64> = []
+  private let kernelNames: KernelNames?
+  private var kernelText: (start: UInt64, end: UInt64) = (0, 0)
+  /// Symbols written, by address; every address in one of them has its name.
+  private var kernelWritten: [KernelRange] = []
+  private struct KernelRange {
+    var address: UInt64
+    var end: UInt64
+  }
   private var copied: UInt64 = 0
   private struct CopyKey: Hashable {
     var buildID: BuildID
@@ -32,7 +39,12 @@ package final class ImageCopier: ImageCopying, @unchecked Sendable {
   }
   private var copies: [CopyKey: ImageHandle] = [:]
 
-  package init(sink: any RecordSink, mode: RecorderConfiguration.Images, files: any ProcessFileSystem) {
+  /// - Parameter kernelNames: asked for the kernel's symbols; without it, or if it refuses, `/proc/kallsyms` is read.
+  init(
+    sink: any RecordSink, mode: RecorderConfiguration.Images, files: any ProcessFileSystem, kernelNames: KernelNames? = nil
+  ) {
+    // All symbols are in kallsyms alone.
+    self.kernelNames = mode == .full ? nil : kernelNames
     self.sink = sink
     self.mode = mode
     self.files = files
@@ -40,7 +52,7 @@ package final class ImageCopier: ImageCopying, @unchecked Sendable {
     for queue in [queue, kernelQueue] { queue.async { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 5) } }
   }
 
-  /// Reads the kernel's symbols and writes where the kernel and its modules lie. Costs some 50 ms, so not at once.
+  /// Writes where the kernel and its modules lie. Where its symbols have to be read for it that costs some 70 ms, so not at once.
   package func prepareKernel() {
     kernelQueue.async { self.attempt { () throws(TraceError) in try self.loadKernel() } }
   }
@@ -74,36 +86,76 @@ package final class ImageCopier: ImageCopying, @unchecked Sendable {
   // MARK: The kernel
 
   private func loadKernel() throws(TraceError) {
-    let text = (try? files.read("kallsyms", limit: KernelSymbols.textLimit)) ?? []
-    let symbols = KernelSymbols(kallsyms: text)
-    kernel = symbols
-    let modules = (try? files.read("modules", limit: 4 << 20)) ?? []
-    let notes = (try? contents(of: "/sys/kernel/notes", limit: 1 << 16)) ?? []
-    try sink.append(
-      .kernelModules(
-        KernelModulesRecord(
-          modules: symbols.moduleRecords(modulesText: modules, kernelBuildID: KernelSymbols.buildID(notes: notes)))))
-    if mode == .full, !symbols.isEmpty {
-      for start in stride(from: 0, to: symbols.count, by: 4096) {
-        let all = (start..<min(start + 4096, symbols.count)).map { symbols.symbol(number: $0) }
-        try sink.append(.kernelSymbols(KernelSymbolsRecord(symbols: all)))
-      }
+    if let range = kernelNames?.textRange() {
+      kernelText = range
+      return try writeModules()
+    }
+    try loadKallsyms()
+    try writeModules()
+    guard mode == .full, let symbols = kernel, !symbols.isEmpty else { return }
+    for start in stride(from: 0, to: symbols.count, by: 4096) {
+      let all = (start..<min(start + 4096, symbols.count)).map { symbols.symbol(number: $0) }
+      try sink.append(.kernelSymbols(KernelSymbolsRecord(symbols: all)))
     }
   }
 
+  private func loadKallsyms() throws(TraceError) {
+    let symbols = KernelSymbols(kallsyms: (try? files.read("kallsyms", limit: KernelSymbols.textLimit)) ?? [])
+    kernelText = (symbols.textStart, symbols.textEnd)
+    kernel = symbols
+  }
+
+  private func writeModules() throws(TraceError) {
+    let text = (try? files.read("modules", limit: 4 << 20)) ?? []
+    let notes = (try? contents(of: "/sys/kernel/notes", limit: 1 << 16)) ?? []
+    let modules = KernelSymbols.moduleRecords(
+      text: kernelText, modulesText: text, kernelBuildID: KernelSymbols.buildID(notes: notes))
+    try sink.append(.kernelModules(KernelModulesRecord(modules: modules)))
+  }
+
   private func write(_ addresses: [UInt64]) throws(TraceError) {
-    if kernel == nil { try loadKernel() }
-    guard let kernel, mode != .full else { return }
-    var found: [KernelSymbolsRecord.Symbol] = []
-    // One less than a return address, as it will be looked up; the leaf's own address lies in the same symbol or is its start.
-    for address in addresses {
-      for candidate in [address, address &- 1] {
-        guard let symbol = kernel.symbol(at: candidate), kernelWritten.insert(symbol.address).inserted else { continue }
-        found.append(symbol)
-      }
-    }
+    guard mode != .full else { return }
+    // One less than a return address, as it will be looked up; the leaf's own address mostly lies in the same symbol.
+    var found = try symbols(at: addresses.filter { !isKnown($0) })
+    found += try symbols(at: addresses.map { $0 &- 1 }.filter { !isKnown($0) })
     guard !found.isEmpty else { return }
     try sink.append(.kernelSymbols(KernelSymbolsRecord(symbols: found.sorted { $0.address < $1.address })))
+  }
+
+  /// The symbols that cover `addresses` and were not written before.
+  private func symbols(at addresses: [UInt64]) throws(TraceError) -> [KernelSymbolsRecord.Symbol] {
+    var asked: [UInt64] = []
+    for address in addresses.sorted() where address != asked.last { asked.append(address) }
+    var answers = kernelNames?.symbols(at: asked)
+    if answers == nil {
+      if kernel == nil { try loadKallsyms() }
+      answers = asked.map { kernel?.symbol(at: $0) }
+    }
+    var found: [KernelSymbolsRecord.Symbol] = []
+    for case let symbol? in answers ?? [] {
+      // Behind the kernel's text lie symbols of data.
+      if symbol.module.isEmpty, kernelText.end != 0, symbol.address >= kernelText.end { continue }
+      guard !isKnown(symbol.address) else { continue }
+      let range = KernelRange(address: symbol.address, end: symbol.address &+ symbol.byteCount)
+      kernelWritten.insert(range, at: firstKnown(above: symbol.address))
+      found.append(symbol)
+    }
+    return found
+  }
+
+  private func isKnown(_ address: UInt64) -> Bool {
+    let place = firstKnown(above: address)
+    return place > 0 && (address < kernelWritten[place - 1].end || address == kernelWritten[place - 1].address)
+  }
+
+  private func firstKnown(above address: UInt64) -> Int {
+    var low = 0
+    var high = kernelWritten.count
+    while low < high {
+      let middle = (low + high) / 2
+      if kernelWritten[middle].address <= address { low = middle + 1 } else { high = middle }
+    }
+    return low
   }
 
   // MARK: Images

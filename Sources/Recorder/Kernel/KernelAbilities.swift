@@ -10,6 +10,9 @@ enum KernelAbilities {
   /// BPF ring buffers came with 5.8; the oldest kernel this is tried on is 5.10.
   private static let oldest = (major: 5, minor: 8)
 
+  /// What a link to the kernel's first PID namespace says: `PROC_PID_INIT_INO` (linux/proc_ns.h) is its inode.
+  private static let firstProcessNamespace = "pid:[\(0xEFFF_FFFC)]"
+
   static func check(files: any ProcessFileSystem, release: String) throws(RecorderError) {
     let effective = effectiveCapabilities(files)
     if effective & 1 << systemAdministrator == 0 {
@@ -20,7 +23,16 @@ enum KernelAbilities {
     if numbers.count == 2, (numbers[0], numbers[1]) < oldest {
       throw .kernelTooOld(release: release, needs: "5.8", for: "a BPF ring buffer")
     }
+    try checkProcessNamespace(files)
     guard unsafe access(typeFormat, R_OK) == 0 else { throw .noBTF(path: typeFormat) }
+  }
+
+  /// The sampler is told the process numbers of the first PID namespace, everything else here those of our own: only where
+  /// they are the same does a sample find its process.
+  private static func checkProcessNamespace(_ files: any ProcessFileSystem) throws(RecorderError) {
+    // Without the link nothing is known, and the recording may well work.
+    guard let own = try? files.link("self/ns/pid"), own.hasPrefix("pid:["), own != firstProcessNamespace else { return }
+    throw .nestedProcessNamespace(own)
   }
 
   private static func effectiveCapabilities(_ files: any ProcessFileSystem) -> UInt64 {

@@ -122,13 +122,16 @@ struct KernelSymbols {
       name: String(decoding: names[start..<end], as: UTF8.self), module: modules[Int(moduleOf[index])])
   }
 
-  /// The kernel itself and the lines of `/proc/modules` (`name size uses needed-by state address`).
-  func moduleRecords(modulesText: [UInt8], kernelBuildID: String) -> [KernelModulesRecord.Module] {
+  /// The kernel itself, which has no address where that is hidden, and the lines of `/proc/modules` (`name size uses
+  /// needed-by state address`).
+  static func moduleRecords(
+    text: (start: UInt64, end: UInt64), modulesText: [UInt8], kernelBuildID: String
+  ) -> [KernelModulesRecord.Module] {
     var found: [KernelModulesRecord.Module] = []
-    if textStart != 0 {
+    if text.start != 0 {
       found.append(
         KernelModulesRecord.Module(
-          name: "vmlinux", address: textStart, byteCount: textEnd &- textStart, buildID: kernelBuildID))
+          name: "vmlinux", address: text.start, byteCount: text.end &- text.start, buildID: kernelBuildID))
     }
     for line in String(decoding: modulesText, as: UTF8.self).split(separator: "\n") {
       let fields = line.split(separator: " ")

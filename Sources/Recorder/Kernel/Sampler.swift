@@ -24,6 +24,8 @@ import TraceFormat
   private let targets: Int32
   private let possibleCPUs: Int
   private var lostBefore: [UInt64]
+  /// `nil` where the kernel is too old or does not let itself be asked. Good as long as the sampler lives.
+  private(set) var kernelNames: KernelNames?
   /// What `consume` fills.
   private var collected: [UInt8] = []
   private(set) var event = Event(name: "cpu-clock", type: 1, config: 0)
@@ -54,10 +56,14 @@ import TraceFormat
     for name in ["on_fork", "on_exec"] where !settings.filtersProcesses {
       if let program = unsafe bpf_object__find_program_by_name(opened, name) { unsafe bpf_program__set_autoload(program, false) }
     }
+    let canName = KernelNames.isAvailable
+    if !canName, let program = unsafe bpf_object__find_program_by_name(opened, "on_names") {
+      unsafe bpf_program__set_autoload(program, false)
+    }
     var values = pyrorec_settings()
     values.filter_processes = settings.filtersProcesses ? 1 : 0
     values.filter_cgroups = UInt32(settings.cgroupDescriptors.count)
-    values.wakeup_bytes = UInt64(bytes / 8)
+    values.wakeup_bytes = UInt64(bytes / 4)
     values.self_pid = UInt32(getpid())
     var size = 0
     guard let initial = unsafe bpf_map__initial_value(constants, &size), size >= MemoryLayout<pyrorec_settings>.size
@@ -78,6 +84,11 @@ import TraceFormat
     lostBefore = [UInt64](repeating: 0, count: possibleCPUs)
     unsafe object = opened
     keepsObject = true
+    if canName, let program = unsafe bpf_object__find_program_by_name(opened, "on_names"),
+      let names = unsafe bpf_object__find_map_by_name(opened, "names")
+    {
+      kernelNames = unsafe KernelNames(program: bpf_program__fd(program), map: bpf_map__fd(names))
+    }
 
     let context = unsafe Unmanaged.passUnretained(self).toOpaque()
     unsafe ring = ring_buffer__new(
@@ -93,7 +104,7 @@ import TraceFormat
   }
 
   deinit {
-    for unsafe link in unsafe links { _ = unsafe bpf_link__destroy(link) }
+    unsafe links.forEach { _ = unsafe bpf_link__destroy($0) }
     unsafe ring_buffer__free(ring)
     unsafe bpf_object__close(object)
   }
@@ -138,7 +149,7 @@ import TraceFormat
 
   /// Stops sampling; what is in the ring buffer stays to be read.
   func stop() {
-    for unsafe link in unsafe links { _ = unsafe bpf_link__destroy(link) }
+    unsafe links.forEach { _ = unsafe bpf_link__destroy($0) }
     unsafe links.removeAll()
   }
 
@@ -150,8 +161,8 @@ import TraceFormat
   }
 
   private func collect(_ sample: UnsafeRawBufferPointer) {
-    let length = UInt32(truncatingIfNeeded: sample.count)
-    for shift: UInt32 in [0, 8, 16, 24] { collected.append(UInt8(truncatingIfNeeded: length >> shift)) }
+    let length = UInt32(truncatingIfNeeded: sample.count).littleEndian
+    unsafe withUnsafeBytes(of: length) { unsafe collected.append(contentsOf: $0) }
     unsafe collected.append(contentsOf: sample)
   }
 

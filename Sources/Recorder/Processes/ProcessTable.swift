@@ -3,13 +3,18 @@ import TraceFormat
 
 /// One program in one process, as far as the recorder knows it.
 final class RecordedProcess {
-  struct Mapping {
+  struct Mapping: AddressInterval {
     var start: UInt64
     var end: UInt64
     var fileOffset: UInt64
     var protection: UInt8
     var image: ImageTable.Image
     var time: UInt64
+
+    mutating func moveStart(to address: UInt64) {
+      fileOffset &+= address &- start
+      start = address
+    }
   }
 
   let pid: UInt32
@@ -23,8 +28,9 @@ final class RecordedProcess {
   var facts: ProcessFacts
   /// Reads of facts still to try, because the kernel had not set them up yet.
   var attemptsLeft = 0
+  private var executable = IntervalMap<Mapping>()
   /// Executable mappings, ascending, never overlapping.
-  private(set) var mappings: [Mapping] = []
+  var mappings: [Mapping] { executable.intervals }
   /// Given when the first sample comes: what no sample hits is not written.
   var handle: ProcessHandle?
   var space: AddressSpaceHandle?
@@ -46,64 +52,34 @@ final class RecordedProcess {
     startTime = 0
     scannedAt = 0
     programTime = time
-    mappings = parent.mappings
+    executable = parent.executable
   }
 
   enum Insertion { case known, added, replaced }
 
   /// What a new mapping did to the ones that were there.
   func insert(_ mapping: Mapping) -> Insertion {
-    var low = 0
-    var high = mappings.count
-    while low < high {  // first mapping that ends after the new one starts
-      let middle = (low + high) / 2
-      if mappings[middle].end <= mapping.start { low = middle + 1 } else { high = middle }
-    }
-    var end = low
-    while end < mappings.count, mappings[end].start < mapping.end { end += 1 }
-    if end == low {
-      mappings.insert(mapping, at: low)
+    guard mapping.start < mapping.end else { return .known }
+    let overlapping = executable.positions(overlapping: mapping.start, mapping.end)
+    if overlapping.isEmpty {
+      executable.insert(mapping, over: overlapping)
       return .added
     }
     // mprotect and a mapping that grows report the same file at the same place again, and a code cache its memory:
     // what an address means stays the same.
-    let isSame = mappings[low..<end].allSatisfy { old in
+    let first = mappings[overlapping.lowerBound]
+    let isSame = mappings[overlapping].allSatisfy { old in
       old.image === mapping.image
         && (mapping.image.kind == .anonymous || old.start &- old.fileOffset == mapping.start &- mapping.fileOffset)
     }
-    if isSame, end == low + 1, mapping.start >= mappings[low].start, mapping.end <= mappings[low].end { return .known }
-    // What the new mapping leaves of the old ones at its two ends stays.
-    var rest: [Mapping] = []
-    let first = mappings[low]
-    if first.start < mapping.start {
-      var head = first
-      head.end = mapping.start
-      rest.append(head)
-    }
-    rest.append(mapping)
-    let last = mappings[end - 1]
-    if last.end > mapping.end {
-      var tail = last
-      tail.fileOffset &+= mapping.end &- last.start
-      tail.start = mapping.end
-      rest.append(tail)
-    }
-    mappings.replaceSubrange(low..<end, with: rest)
+    if isSame, overlapping.count == 1, mapping.start >= first.start, mapping.end <= first.end { return .known }
+    executable.insert(mapping, over: overlapping)
     return isSame ? .added : .replaced
   }
 
-  func removeAllMappings() { mappings = [] }
+  func removeAllMappings() { executable.removeAll() }
 
-  func mapping(at address: UInt64) -> Mapping? {
-    var low = 0
-    var high = mappings.count
-    while low < high {
-      let middle = (low + high) / 2
-      if mappings[middle].end <= address { low = middle + 1 } else { high = middle }
-    }
-    guard low < mappings.count, mappings[low].start <= address else { return nil }
-    return mappings[low]
-  }
+  func mapping(at address: UInt64) -> Mapping? { executable.interval(at: address) }
 }
 
 /// A thread and the record it has, if any.

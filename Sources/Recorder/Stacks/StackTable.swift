@@ -11,25 +11,39 @@ struct StackTable: ~Copyable {
   /// Stacks remembered. Power of two.
   static let maximumStacks = 1 << 17
 
-  private var nodeParents: [UInt32]
-  private var nodeValues: [UInt64]
+  struct Node: BitwiseCopyable {
+    var value: UInt64
+    /// Of the caller, plus one; 0 for a root.
+    var parent: UInt32
+    /// Of the next node of the same bucket, plus one.
+    var next: UInt32
+  }
+  private var nodes = ZeroedTable<Node>(count: maximumNodes)
   private var nodeCount = 0
-  /// Open addressing on (parent, value): index of a node plus one, 0 for free.
-  private var nodeSlots: [UInt32]
+  /// By hash of parent and value: index of a bucket's first node plus one, 0 for none.
+  private var nodeBuckets = ZeroedTable<UInt32>(count: maximumNodes)
 
-  private var stackLeaves: [UInt32]
-  private var stackHashes: [UInt64]
-  private var stackDepths: [UInt16]
+  /// Stacks are known by two hashes, of 64 and of 32 bits: reading their frames again to compare them would cost more
+  /// than all the rest, and that two of them ever share both is less likely than that the memory fails.
+  struct Stack: BitwiseCopyable {
+    var hash: UInt64
+    var check: UInt32
+    /// Of the stack plus one, 0 for a free slot.
+    var number: UInt32
+  }
+  /// Open addressing on the hash.
+  private var stacks = ZeroedTable<Stack>(count: maximumStacks * 2)
   private var stackCount = 0
-  /// Open addressing on a stack's hash: index of a stack plus one, 0 for free.
-  private var stackSlots: [UInt32]
 
   /// The path of the stack inserted last in each of a few address spaces, outermost frame first: the next one mostly
   /// shares its outer half, which then need not be looked up frame by frame.
   private static let recentSlots = 8
   private static let recentDepth = 256
-  private var recentValues = [UInt64](repeating: 0, count: recentSlots * recentDepth)
-  private var recentNodes = [UInt32](repeating: 0, count: recentSlots * recentDepth)
+  struct Recent: BitwiseCopyable {
+    var value: UInt64
+    var node: UInt32
+  }
+  private var recents = ZeroedTable<Recent>(count: recentSlots * recentDepth)
   private var recentCounts = [Int](repeating: 0, count: recentSlots)
   private var recentSpaces = [UInt32](repeating: .max, count: recentSlots)
 
@@ -39,19 +53,10 @@ struct StackTable: ~Copyable {
   /// What is new since the last `takeBatch`.
   private var batch: StackBatch
 
-  /// New frames since the last `takeNewFrames`, for whoever copies images and looks up kernel symbols.
+  /// New frames since the last `forgetNewFrames`, for whoever copies images and looks up kernel symbols.
   private(set) var newFrames: [(addressSpace: UInt32, address: UInt64)] = []
 
-  init() {
-    nodeParents = [UInt32](repeating: 0, count: Self.maximumNodes)
-    nodeValues = [UInt64](repeating: 0, count: Self.maximumNodes)
-    nodeSlots = [UInt32](repeating: 0, count: Self.maximumNodes * 2)
-    stackLeaves = [UInt32](repeating: 0, count: Self.maximumStacks)
-    stackHashes = [UInt64](repeating: 0, count: Self.maximumStacks)
-    stackDepths = [UInt16](repeating: 0, count: Self.maximumStacks)
-    stackSlots = [UInt32](repeating: 0, count: Self.maximumStacks * 2)
-    batch = StackBatch(firstStack: StackHandle(1), firstNode: NodeHandle(1))
-  }
+  init() { batch = StackBatch(firstStack: StackHandle(1), firstNode: NodeHandle(1)) }
 
   /// The handle of the stack whose frames are `words` (64-bit addresses, innermost first) in `addressSpace`.
   /// Empty for no words.
@@ -59,19 +64,21 @@ struct StackTable: ~Copyable {
     let count = words.byteCount / 8
     guard count > 0 else { return .empty }
     var hash = (UInt64(addressSpace.rawValue) &+ 1) &* 0x9e37_79b9_7f4a_7c15
+    var other = hash
     for index in 0..<count {
-      hash = (hash ^ Self.word(words, index)) &* 0xff51_afd7_ed55_8ccd
+      let word = Self.word(words, index)
+      hash = (hash ^ word) &* 0xff51_afd7_ed55_8ccd
       hash ^= hash &>> 29
+      other = (other &+ word) &* 0xc4ce_b9fe_1a85_ec53
+      other ^= other &>> 31
     }
+    let check = UInt32(truncatingIfNeeded: other &>> 16)
     let mask = Self.maximumStacks * 2 - 1
     var slot = Int(truncatingIfNeeded: hash &>> 20) & mask
     while true {
-      let found = stackSlots[slot]
-      if found == 0 { break }
-      let stack = Int(found) - 1
-      if stackHashes[stack] == hash, matches(stack, words, count: count, addressSpace) {
-        return StackHandle(stackBase &+ UInt32(stack))
-      }
+      let found = stacks[slot]
+      if found.number == 0 { break }
+      if found.hash == hash, found.check == check { return StackHandle(stackBase &+ found.number &- 1) }
       slot = (slot + 1) & mask
     }
     // Room for the worst case, so that one stack never straddles two generations.
@@ -79,13 +86,10 @@ struct StackTable: ~Copyable {
       forget()
       slot = Int(truncatingIfNeeded: hash &>> 20) & mask
     }
-    let leaf = insert(words, count: count, addressSpace)
-    stackLeaves[stackCount] = leaf
-    stackHashes[stackCount] = hash
-    stackDepths[stackCount] = UInt16(truncatingIfNeeded: count)
-    stackSlots[slot] = UInt32(stackCount) + 1
-    defer { stackCount += 1 }
-    return StackHandle(stackBase &+ UInt32(stackCount))
+    insert(words, count: count, addressSpace)
+    stackCount += 1
+    stacks[slot] = Stack(hash: hash, check: check, number: UInt32(stackCount))
+    return StackHandle(stackBase &+ UInt32(stackCount) &- 1)
   }
 
   /// What was interned for the first time since the last call.
@@ -101,28 +105,14 @@ struct StackTable: ~Copyable {
   /// Bytes that the waiting batch will take at most, so that a frame never outgrows its limit.
   var pendingNodeCount: Int { batch.nodes.count }
 
-  mutating func takeNewFrames() -> [(addressSpace: UInt32, address: UInt64)] {
-    defer { newFrames.removeAll(keepingCapacity: true) }
-    return newFrames
-  }
+  mutating func forgetNewFrames() { newFrames.removeAll(keepingCapacity: true) }
 
   private static func word(_ words: RawSpan, _ index: Int) -> UInt64 {
     // Safe: callers pass an index below `byteCount / 8`.
     UInt64(littleEndian: unsafe words.unsafeLoadUnaligned(fromUncheckedByteOffset: index &* 8, as: UInt64.self))
   }
 
-  private func matches(_ stack: Int, _ words: RawSpan, count: Int, _ space: AddressSpaceHandle) -> Bool {
-    guard Int(stackDepths[stack]) == count else { return false }
-    var node = stackLeaves[stack]
-    for index in 0..<count {
-      if node == 0 || nodeValues[Int(node) - 1] != Self.word(words, index) { return false }
-      node = nodeParents[Int(node) - 1]
-    }
-    return node != 0 && nodeParents[Int(node) - 1] == 0 && nodeValues[Int(node) - 1] == UInt64(space.rawValue)
-  }
-
-  /// - Returns: the leaf's index plus one.
-  private mutating func insert(_ words: RawSpan, count: Int, _ space: AddressSpaceHandle) -> UInt32 {
+  private mutating func insert(_ words: RawSpan, count: Int, _ space: AddressSpaceHandle) {
     var parent: UInt32 = 0
     var index = count  // the root first, then the outermost frame
     var value = UInt64(space.rawValue)
@@ -132,10 +122,12 @@ struct StackTable: ~Copyable {
       // The root is the same; frames as long as they are.
       let known = recentCounts[slot]
       var depth = 0
-      while depth < known, index >= 0, recentValues[base + depth] == value {
-        parent = recentNodes[base + depth]
-        depth += 1
-        index -= 1
+      while depth < known, index >= 0 {
+        let recent = recents[base &+ depth]
+        guard recent.value == value else { break }
+        parent = recent.node
+        depth &+= 1
+        index &-= 1
         if index >= 0 { value = Self.word(words, index) }
       }
     }
@@ -161,38 +153,34 @@ struct StackTable: ~Copyable {
     }
     recentSpaces[slot] = space.rawValue
     recentCounts[slot] = min(count + 1, Self.recentDepth)
-    return parent
   }
 
   private mutating func remember(_ value: UInt64, _ node: UInt32, depth: Int, _ slot: Int) {
     guard depth < Self.recentDepth else { return }
-    recentValues[slot * Self.recentDepth + depth] = value
-    recentNodes[slot * Self.recentDepth + depth] = node
+    recents[slot &* Self.recentDepth &+ depth] = Recent(value: value, node: node)
   }
 
-  private static func slot(parent: UInt32, value: UInt64) -> Int {
+  private static func bucket(parent: UInt32, value: UInt64) -> Int {
     var hash = (value ^ (UInt64(parent) &* 0x9e37_79b9_7f4a_7c15)) &* 0xff51_afd7_ed55_8ccd
     hash ^= hash &>> 32
-    return Int(truncatingIfNeeded: hash) & (maximumNodes * 2 - 1)
+    return Int(truncatingIfNeeded: hash) & (maximumNodes - 1)
   }
 
   private func find(parent: UInt32, value: UInt64) -> UInt32? {
-    var slot = Self.slot(parent: parent, value: value)
-    while nodeSlots[slot] != 0 {
-      let node = Int(nodeSlots[slot]) - 1
-      if nodeParents[node] == parent, nodeValues[node] == value { return nodeSlots[slot] }
-      slot = (slot + 1) & (Self.maximumNodes * 2 - 1)
+    var next = nodeBuckets[Self.bucket(parent: parent, value: value)]
+    while next != 0 {
+      let node = nodes[Int(next) - 1]
+      if node.value == value, node.parent == parent { return next }
+      next = node.next
     }
     return nil
   }
 
   private mutating func add(parent: UInt32, value: UInt64) -> UInt32 {
-    nodeParents[nodeCount] = parent
-    nodeValues[nodeCount] = value
+    let bucket = Self.bucket(parent: parent, value: value)
+    nodes[nodeCount] = Node(value: value, parent: parent, next: nodeBuckets[bucket])
     nodeCount += 1
-    var slot = Self.slot(parent: parent, value: value)
-    while nodeSlots[slot] != 0 { slot = (slot + 1) & (Self.maximumNodes * 2 - 1) }
-    nodeSlots[slot] = UInt32(nodeCount)
+    nodeBuckets[bucket] = UInt32(nodeCount)
     return UInt32(nodeCount)
   }
 
@@ -202,7 +190,7 @@ struct StackTable: ~Copyable {
     nodeCount = 0
     stackCount = 0
     for slot in recentSpaces.indices { recentSpaces[slot] = .max }
-    for slot in nodeSlots.indices { nodeSlots[slot] = 0 }
-    for slot in stackSlots.indices { stackSlots[slot] = 0 }
+    nodeBuckets.clear()
+    stacks.clear()
   }
 }

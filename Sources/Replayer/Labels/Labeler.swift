@@ -22,9 +22,10 @@ struct Labeler {
   /// - Parameter process: `nil` when its record is lost.
   func labels(of process: ProcessRecord?) -> LabelSet {
     var labels = LabelSet()
-    labels["service_name"] = process.map {
-      ServiceName.infer(executable: $0.executable, comm: $0.comm, isKernelThread: $0.isKernelThread)
-    } ?? "unspecified"
+    labels["service_name"] =
+      process.map {
+        ServiceName.infer(executable: $0.executable, comm: $0.comm, isKernelThread: $0.isKernelThread)
+      } ?? "unspecified"
     for label in global { labels[label.name] = label.value }
     for label in process.flatMap({ byProcess[$0.handle.rawValue] }) ?? [] { labels[label.name] = label.value }
     return labels

@@ -13,12 +13,13 @@ package enum Demangler {
     return name.withUTF8 { bytes in
       // Safe: the bytes are read only inside the closure.
       let bytes = unsafe Span(_unsafeElements: bytes)
-      return demangle(bytes, mode)
+      return demangled(bytes, mode)
     } ?? name
   }
 
-  private static func demangle(_ name: Span<UInt8>, _ mode: DemangleMode) -> String? {
-    guard name.count > 3, name.count <= maximumByteCount, let language = Language(name) else { return nil }
+  /// As the other, for a name that is only there as bytes of UTF-8; `nil` when it comes out as it was.
+  package static func demangled(_ name: Span<UInt8>, _ mode: DemangleMode) -> String? {
+    guard mode != .none, name.count > 3, name.count <= maximumByteCount, let language = Language(name) else { return nil }
     let stub = hasStubSuffix(name) ? 4 : 0
     let mangled = name.extracting(0..<(name.count - stub))
     var text: [UInt8]?
@@ -67,28 +68,27 @@ package enum Demangler {
 
   /// Calls libiberty with a name and gives what it wrote; `nil` when it is no name of that style.
   static func run(_ mangled: Span<UInt8>, _ style: pyrorec_demangle_style) -> [UInt8]? {
-    let length = mangled.count
-    return unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: length + 1) { input in
-      for index in 0..<length { unsafe input[index] = CChar(bitPattern: mangled[index]) }
-      unsafe input[length] = 0
-      // Safe: the input ends with NUL, and the output has the capacity the shim's header asks for.
-      return unsafe collect { output in
-        guard let start = input.baseAddress else { return 0 }
-        return unsafe pyrorec_demangle(start, style, output)
-      }
+    // Safe: the input ends with NUL, and the output has the capacity the shim's header asks for.
+    unsafe terminated(mangled) { input in
+      unsafe collect { output in unsafe pyrorec_demangle(input, style, output) }
     }
   }
 
   /// Calls the Swift runtime with a name.
   static func runSwift(_ mangled: Span<UInt8>) -> [UInt8]? {
-    // Safe: the runtime reads `count` bytes, and the output has the capacity the shim's header asks for.
-    unsafe mangled.withUnsafeBufferPointer { input in
-      unsafe input.withMemoryRebound(to: CChar.self) { input in
-        unsafe collect { output in
-          guard let start = input.baseAddress else { return 0 }
-          return unsafe pyrorec_demangle_swift(start, input.count, output)
-        }
-      }
+    // Safe: the input ends with NUL, and the output has the capacity the shim's header asks for.
+    unsafe terminated(mangled) { input in
+      unsafe collect { output in unsafe pyrorec_demangle_swift(input, mangled.count, output) }
+    }
+  }
+
+  /// Lends `name` with a NUL after it: the Swift runtime is told the length and looks for the end all the same.
+  private static func terminated(_ name: Span<UInt8>, _ body: (UnsafePointer<CChar>) -> [UInt8]?) -> [UInt8]? {
+    unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: name.count + 1) { input in
+      for index in name.indices { unsafe input[index] = CChar(bitPattern: name[index]) }
+      unsafe input[name.count] = 0
+      guard let start = input.baseAddress else { return nil }
+      return unsafe body(start)
     }
   }
 

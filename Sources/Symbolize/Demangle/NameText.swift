@@ -24,7 +24,8 @@ enum NameText {
   /// The index after the bracket that closes the one at `start` (`(`, `<`, `[` or `{`); `nil` when none does.
   ///
   /// `->` closes nothing. Inside parentheses a `<` or `>` may be an operator: the closing parenthesis ends whatever
-  /// was opened within, and a `>` closes only a `<` opened since.
+  /// was opened within, and a `>` closes only a `<` opened since. In the arguments of a specialization, `<…> of …`, Swift's
+  /// runtime leaves a `[` open, so there the `>` closes that too.
   /// - Parameter hasOperators: whether `operator<` and its like may occur, whose brackets are none.
   static func end(ofGroupAt start: Int, in text: Span<UInt8>, hasOperators: Bool = false) -> Int? {
     var open: [UInt8] = []
@@ -43,6 +44,11 @@ enum NameText {
         open.append(byte)
       case UInt8(ascii: ">"):
         if index > 0, text[index - 1] == UInt8(ascii: "-") { break }
+        if has(" of ", at: index + 1, in: text), let last = open.lastIndex(where: { $0 != UInt8(ascii: "[") }),
+          open[last] == UInt8(ascii: "<")
+        {
+          open.removeSubrange((last + 1)...)
+        }
         if open.last == UInt8(ascii: "<") { open.removeLast() }
       case UInt8(ascii: ")"), UInt8(ascii: "]"), UInt8(ascii: "}"):
         let opener: UInt8 =

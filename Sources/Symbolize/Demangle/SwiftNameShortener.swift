@@ -25,6 +25,12 @@ enum SwiftNameShortener {
           kept += "reabstraction thunk helper".utf8
           break
         }
+        if isWordStart, let after = endOfSpecialization(at: index, in: text) {
+          // As it is or not at all: what it says of the arguments has types and names of its own.
+          if keepingGenerics { for position in index..<after { kept.append(text[position]) } }
+          index = after
+          continue
+        }
         if isWordStart, let after = endOfNoise(at: index, in: text) {
           index = after
           continue
@@ -99,19 +105,14 @@ enum SwiftNameShortener {
         if NameText.has(" suspend resume partial function for ", at: end, in: text) { return end + 37 }
         if NameText.has(" await resume partial function for ", at: end, in: text) { return end + 35 }
       }
-      if !keepingGenerics {
-        if NameText.has("merged ", at: index, in: text) { return index + 7 }
-        if NameText.has("generic ", at: index, in: text) || NameText.has("function signature specialization ", at: index, in: text),
-          let end = endOfSpecialization(at: index, in: text)
-        {
-          return end
-        }
-      }
+      if !keepingGenerics, NameText.has("merged ", at: index, in: text) { return index + 7 }
       return nil
     }
 
-    /// After `… specialization <…> of `, when that begins at `index`.
+    /// After `generic specialization <…> of ` and its like, when that begins at `index`.
     private func endOfSpecialization(at index: Int, in text: Span<UInt8>) -> Int? {
+      guard NameText.has("generic ", at: index, in: text) || NameText.has("function signature specialization ", at: index, in: text)
+      else { return nil }
       var bracket = index
       let limit = min(text.count, index + 80)
       while bracket < limit, text[bracket] != UInt8(ascii: "<") { bracket += 1 }

@@ -7,6 +7,10 @@ extension ImageBytes: SharedBytes {}
 /// Lines and inlined functions from the debug information of one image.
 struct DebugLines: Sendable {
   private let file: DebugFile
+  private let bytes: ImageBytes
+
+  /// The file was cut short while it was read.
+  var isDamaged: Bool { bytes.isDamaged }
 
   /// - Parameters:
   ///   - candidates: where the debug information may be, best first: the first that has any is used.
@@ -24,6 +28,7 @@ struct DebugLines: Sendable {
           openSplit: open), found.hasUnits
       else { continue }
       self.file = found
+      self.bytes = bytes
       return
     }
     return nil
@@ -41,6 +46,7 @@ extension Symbolizer {
     to symbolizations: inout [Symbolization]
   ) {
     let candidates = [located.debugFile, located.image].compactMap { $0 }
+    guard !candidates.isEmpty, !addresses.isEmpty else { return }
     let lines =
       DebugLines(candidates, image, locator, workers: workers)
       ?? (located.debugFile == nil ? locator.original(image) : nil).flatMap {
@@ -49,6 +55,7 @@ extension Symbolizer {
     guard let lines else { return }
     let order = addresses.indices.sorted { (addresses[$0].rawValue, $0) < (addresses[$1].rawValue, $1) }
     let frames = lines.frames(at: order.map { addresses[$0].rawValue }, workers: workers)
+    guard !lines.isDamaged else { return }
     for (place, index) in order.enumerated() {
       let found = frames.frames(at: place)
       guard !found.isEmpty else { continue }

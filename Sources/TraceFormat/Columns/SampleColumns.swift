@@ -135,7 +135,7 @@ struct SampleColumns {
       }
       state = 3
       let wanted = numbers.slot(of: stack)
-      let number = Int(numbers.numbers[wanted])
+      let number = Int(numbers.entries[wanted].number)
       if coder.code(number >= 0, &isRecent[before]) {
         let back = recent.code(UInt64(truncatingIfNeeded: sequence.count &- 1 &- number), &coder)
         // A damaged distance that goes past the beginning means the first.
@@ -149,7 +149,7 @@ struct SampleColumns {
 
     private mutating func note(_ stack: UInt64) {
       let slot = numbers.slot(of: stack)
-      guard numbers.numbers[slot] < 0 else { return }
+      guard numbers.entries[slot].number < 0 else { return }
       numbers.number(slot, sequence.count)
       sequence.append(stack)
     }

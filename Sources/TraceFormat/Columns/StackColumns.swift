@@ -25,7 +25,7 @@ struct StackColumns {
   private var isSameExtra = AdaptiveBit()
   private var extra = NumberModel()
 
-  private var table = ValueTable()
+  private var table: ValueTable
   /// The slots of distinct addresses in the order they came.
   private var dictionary: [Int32] = []
   private var extras: [UInt64: UInt64] = [:]
@@ -45,6 +45,8 @@ struct StackColumns {
   /// Keys of what is no address: below a root, and below a node that is not in the batch.
   private static let belowRoot: UInt64 = 1 << 62
   private static let belowOldNode: UInt64 = 1 << 63
+
+  init(nodeCount: Int) { table = ValueTable(expected: nodeCount / 2) }
 
   /// Codes how `stack` hangs on the trie, whose next node is `next`.
   mutating func code(
@@ -123,28 +125,28 @@ struct StackColumns {
     }
     let context = misses & 7
     isBelowRoot = false
-    let followers = table.followers[slot]
-    if followers > 0 {
-      let newest = Int(table.newest[slot])
-      if !coder.code(value != table.keys[newest], &isNewest[context]) {
+    let entry = table.entries[slot]
+    if entry.followers > 0 {
+      let newest = table.entries[Int(entry.newest)].key
+      if !coder.code(value != newest, &isNewest[context]) {
         misses = misses &<< 1
-        lastSlot = newest
-        return table.keys[newest]
+        lastSlot = Int(entry.newest)
+        return newest
       }
     }
-    if followers > 1 {
-      let older = Int(table.older[slot])
-      if !coder.code(value != table.keys[older], &isOlder[context]) {
+    if entry.followers > 1 {
+      let older = table.entries[Int(entry.older)].key
+      if !coder.code(value != older, &isOlder[context]) {
         misses = misses &<< 1
-        lastSlot = older
-        table.follow(slot, older)
-        return table.keys[older]
+        lastSlot = Int(entry.older)
+        table.follow(slot, lastSlot)
+        return older
       }
     }
     misses = misses &<< 1 | 1
     lastSlot = codeUnforetold(value, slot: slot, hasCaller: hasCaller, context: context, &coder)
     table.follow(slot, lastSlot)
-    return table.keys[lastSlot]
+    return table.entries[lastSlot].key
   }
 
   /// - Returns: the slot of the value.
@@ -153,17 +155,17 @@ struct StackColumns {
   ) -> Int {
     // A decoder does not know the value yet; what it looks up here in vain changes nothing.
     let wanted = table.slot(of: value)
-    let number = Int(table.numbers[wanted])
+    let number = Int(table.entries[wanted].number)
     if !coder.code(number < 0, &isKnown[context]) {
       let back = known.code(UInt64(truncatingIfNeeded: dictionary.count &- 1 &- number), &coder)
       // A damaged distance that goes past the beginning means the first.
       guard let last = dictionary.indices.last else { return wanted }
       return Int(dictionary[back <= UInt64(last) ? last &- Int(back) : 0])
     }
-    let caller = hasCaller ? table.keys[slot] : nil
+    let caller = hasCaller ? table.entries[slot].key : nil
     let found = codeNew(value, slot: slot, caller: caller, context: context, &coder)
     let own = found == value ? wanted : table.slot(of: found)
-    if table.numbers[own] < 0 {
+    if table.entries[own].number < 0 {
       table.number(own, dictionary.count)
       dictionary.append(Int32(truncatingIfNeeded: own))
     }
@@ -175,8 +177,8 @@ struct StackColumns {
   private mutating func codeNew(
     _ value: UInt64, slot: Int, caller: UInt64?, context: Int, _ coder: inout some BinaryCoder
   ) -> UInt64 {
-    if table.followers[slot] > 0 {
-      let sibling = table.keys[Int(table.newest[slot])]
+    if table.entries[slot].followers > 0 {
+      let sibling = table.entries[Int(table.entries[slot].newest)].key
       if !coder.code(!Self.isWithin(Self.siblingReach, value, sibling), &isNearSibling[context]) {
         return nearSibling.codeDifference(value, from: sibling, &coder)
       }

@@ -2,16 +2,25 @@
 ///
 /// A key's slot never changes, so whoever has it need not look the key up again.
 struct ValueTable {
-  private(set) var keys: [UInt64] = []
-  /// The slots of what followed last and before last; `older` holds nothing of use when only one followed.
-  private(set) var newest: [Int32] = []
-  private(set) var older: [Int32] = []
-  private(set) var numbers: [Int32] = []
-  private(set) var followers: [UInt8] = []
+  struct Entry {
+    let key: UInt64
+    /// The slots of what followed last and before last; `older` holds nothing of use when only one followed.
+    fileprivate(set) var newest: Int32 = 0
+    fileprivate(set) var older: Int32 = 0
+    fileprivate(set) var number: Int32 = -1
+    fileprivate(set) var followers: UInt8 = 0
+  }
+  private(set) var entries: [Entry] = []
   /// Open addressing: a slot plus 1, or 0. A power of two.
   private var buckets: [Int32]
 
-  init() { buckets = [Int32](repeating: 0, count: 1 << 11) }
+  /// - Parameter expected: about how many keys there will be; more only take longer.
+  init(expected: Int = 1 << 10) {
+    var count = 1 << 8
+    while count < min(expected, 1 << 16) * 2 { count *= 2 }
+    buckets = [Int32](repeating: 0, count: count)
+    entries.reserveCapacity(count / 2)
+  }
 
   /// The slot of `key`, made when there is none.
   @inline(__always) mutating func slot(of key: UInt64) -> Int {
@@ -19,36 +28,34 @@ struct ValueTable {
     while true {
       let entry = Int(buckets[bucket])
       if entry == 0 { break }
-      if keys[entry &- 1] == key { return entry &- 1 }
+      if entries[entry &- 1].key == key { return entry &- 1 }
       bucket = (bucket &+ 1) & (buckets.count &- 1)
     }
     return add(key, bucket)
   }
 
   private mutating func add(_ key: UInt64, _ bucket: Int) -> Int {
-    keys.append(key)
-    newest.append(0)
-    older.append(0)
-    numbers.append(-1)
-    followers.append(0)
-    buckets[bucket] = Int32(keys.count)
-    if keys.count &* 2 > buckets.count { grow() }
-    return keys.count &- 1
+    entries.append(Entry(key: key))
+    buckets[bucket] = Int32(entries.count)
+    if entries.count &* 2 > buckets.count { grow() }
+    return entries.count &- 1
   }
 
-  @inline(__always) mutating func number(_ slot: Int, _ number: Int) { numbers[slot] = Int32(truncatingIfNeeded: number) }
+  @inline(__always) mutating func number(_ slot: Int, _ number: Int) { entries[slot].number = Int32(truncatingIfNeeded: number) }
 
   /// Notes that the key of slot `next` followed the key of `slot`.
   @inline(__always) mutating func follow(_ slot: Int, _ next: Int) {
     let next = Int32(truncatingIfNeeded: next)
-    if followers[slot] == 0 {
-      followers[slot] = 1
-      newest[slot] = next
-    } else if newest[slot] != next {
-      followers[slot] = 2
-      older[slot] = newest[slot]
-      newest[slot] = next
+    var entry = entries[slot]
+    if entry.followers == 0 {
+      entry.followers = 1
+      entry.newest = next
+    } else if entry.newest != next {
+      entry.followers = 2
+      entry.older = entry.newest
+      entry.newest = next
     }
+    entries[slot] = entry
   }
 
   @inline(__always) private static func hash(_ key: UInt64) -> Int {
@@ -58,8 +65,8 @@ struct ValueTable {
 
   private mutating func grow() {
     buckets = [Int32](repeating: 0, count: buckets.count * 2)
-    for (index, key) in keys.enumerated() {
-      var bucket = Self.hash(key) & (buckets.count &- 1)
+    for index in entries.indices {
+      var bucket = Self.hash(entries[index].key) & (buckets.count &- 1)
       while buckets[bucket] != 0 { bucket = (bucket &+ 1) & (buckets.count &- 1) }
       buckets[bucket] = Int32(index + 1)
     }

@@ -92,7 +92,7 @@ extension StackBatch: SegmentRecord {
     var result = Self(firstStack: firstStack, firstNode: firstNode)
     result.stacks.reserveCapacity(stacks.count)
     result.nodes.reserveCapacity(nodes.count)
-    var columns = StackColumns()
+    var columns = StackColumns(nodeCount: nodes.count)
     for stack in stacks where !coder.isOverrun {
       let next = UInt64(firstNode.rawValue) &+ UInt64(result.nodes.count)
       let (attach, count) = columns.code(stack, next: next, &coder)

@@ -82,6 +82,23 @@ enum pyrorec_counter {
 	PYROREC_COUNTER_COUNT = 2,
 };
 
+/* Addresses that are asked for at a time, and bytes for each answer with its NUL; KSYM_NAME_LEN is 512. */
+#define PYROREC_NAME_SLOTS 32
+#define PYROREC_NAME_BYTES 640
+
+/* What the recorder asks of on_names, and the answers. */
+struct pyrorec_kernel_names {
+	/* 1: _stext and _etext as well. 0 where the kernel hides its addresses. */
+	__u32 wants_text;
+	__u32 count;
+	__u64 text_start;
+	__u64 text_end;
+	__u64 addresses[PYROREC_NAME_SLOTS];
+	char names[PYROREC_NAME_SLOTS][PYROREC_NAME_BYTES];
+};
+
+#define PYROREC_NAMES_HEADER_BYTES 24
+
 /* Set once, before the program is loaded. */
 struct pyrorec_settings {
 	/* 1: only processes in the map of targets. */

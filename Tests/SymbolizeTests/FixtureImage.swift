@@ -1,0 +1,6 @@
+import Symbolize
+import TestSupport
+
+extension FixtureBinary {
+  static func image(_ name: String) throws -> ImageBytes { try ImageBytes(bytes(name)) }
+}
