@@ -74,11 +74,17 @@ if counts {
     let found = frames.frames(at: index)
     total += found.count
     named += found.contains { $0.function != nil } ? 1 : 0
-    for frame in found { sum &+= (frame.function?.utf8.count ?? 0) &+ Int(frame.line ?? 0) }
+    for frame in found {
+      sum &+= (frame.function?.utf8.count ?? 0) &+ (frame.file?.utf8.count ?? 0) &+ Int(frame.line ?? 0)
+    }
   }
   let end = now()
+  // Memory of this process alone: the files it maps are shared with everyone.
+  let status = (try? contents(of: "/proc/self/status", limit: 1 << 16)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+  let anonymous = status.split(separator: "\n").first { $0.hasPrefix("RssAnon:") }.flatMap { Int($0.filter(\.isNumber)) } ?? 0
   print(
-    "{\"n\":\(addresses.count),\"named\":\(named),\"frames\":\(total),\"open_s\":\(opened - start),\"first_s\":\(end - start),\"sum\":\(sum)}")
+    "{\"n\":\(addresses.count),\"named\":\(named),\"frames\":\(total),\"sum\":\(sum),\"open\":\(opened - start),"
+      + "\"seconds\":\(end - start),\"private_mib\":\(anonymous / 1024)}")
 } else {
   var rank = [Int](repeating: 0, count: order.count)
   for (sorted, original) in order.enumerated() { rank[original] = sorted }
