@@ -90,9 +90,10 @@ struct AbbreviationTable {
   private var sparse: [UInt64: Int32] = [:]
 
   /// Damaged bytes end the table early.
-  init(_ section: RawSpan, at offset: UInt64, _ format: UnitFormat) {
+  /// - Parameter end: where the next table starts: what is known to end sooner takes no longer.
+  init(_ section: RawSpan, at offset: UInt64, _ format: UnitFormat, end: UInt64 = .max) {
     guard let start = Int(exactly: offset) else { return }
-    var cursor = DwarfCursor(section, from: start)
+    var cursor = DwarfCursor(section, from: start, to: Int(clamping: end))
     var highest: UInt64 = 0
     entries.reserveCapacity(128)
     specs.reserveCapacity(1024)

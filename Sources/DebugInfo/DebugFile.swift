@@ -100,24 +100,3 @@ package final class DebugFile: Sendable {
     return nil
   }
 }
-
-/// The code of units as their first entries have it.
-enum UnitRanges {
-  static func read(
-    _ sections: DebugSections, _ headers: [UnitHeader], workers: Int, isWanted: (Int) -> Bool
-  ) -> [AddressMap.Entry] {
-    let wanted = headers.indices.filter { headers[$0].kind == .compile || headers[$0].kind == .skeleton }.filter(isWanted)
-    guard !wanted.isEmpty else { return [] }
-    let parts = parallelMap(count: wanted.count, workers: workers) { number -> [AddressMap.Entry] in
-      let header = headers[wanted[number]]
-      let spans = sections.spans
-      let table = AbbreviationTable(spans.abbreviations, at: header.abbreviationsOffset, header.format)
-      let unit = Unit(header, table, spans)
-      guard unit.tag == .compileUnit || unit.tag == .skeletonUnit else { return [] }
-      var ranges: [CodeRange] = []
-      RangeLists.read(low: unit.lowPC, high: unit.highPC, list: unit.ranges, unit, spans, into: &ranges)
-      return ranges.map { AddressMap.Entry(start: $0.start, end: $0.end, unit: Int32(wanted[number])) }
-    }
-    return parts.flatMap { $0 }
-  }
-}

@@ -51,6 +51,9 @@ struct FunctionWalk: ~Escapable {
   /// Entries and ranges looked at; a unit that asks for more than its size can explain is given up.
   private var fuel: Int
 
+  /// Entries within entries; beyond, the unit is given up.
+  private static let maximumDepth = 1 << 16
+
   private struct Holder {
     /// -1 outside of every function.
     var node: Int32
@@ -72,6 +75,16 @@ struct FunctionWalk: ~Escapable {
     fuel = 1 << 20 + 8 * (unit.header.end - unit.header.start)
   }
 
+  /// Set while the code of all functions is asked for in place of targets.
+  private var collected: [CodeRange]?
+
+  /// The code of every function: for a unit that does not say which code is its own.
+  mutating func allCode() -> [CodeRange] {
+    collected = []
+    run()
+    return collected ?? []
+  }
+
   private struct Facts {
     var low = FormValue.absent
     var high = FormValue.absent
@@ -90,12 +103,12 @@ struct FunctionWalk: ~Escapable {
     var cursor = DwarfCursor(spans.info, from: header.firstEntry, to: header.end)
     let format = header.format
     holders.append(Holder(node: -1, first: 0, end: Int32(targets.count)))
-    while !cursor.isAtEnd {
+    while !cursor.isAtEnd, holders.count < Self.maximumDepth {
       let start = cursor.position
       let code = cursor.uleb()
       if code == 0 {
         if holders.count > 1 { holders.removeLast() }
-        if ownedCount == targets.count, holders[holders.count - 1].node < 0 { return }
+        if ownedCount == targets.count, collected == nil, holders[holders.count - 1].node < 0 { return }
         continue
       }
       let index = table.index(of: code)
@@ -125,6 +138,13 @@ struct FunctionWalk: ~Escapable {
   private mutating func visit(_ entry: Abbreviation, at start: Int, _ cursor: inout DwarfCursor, _ format: UnitFormat) {
     let facts = facts(entry, &cursor, format)
     if cursor.hasFailed { return }
+    if collected != nil {
+      RangeLists.read(low: facts.low, high: facts.high, list: facts.ranges, unit, spans, into: &ranges)
+      fuel &-= ranges.count
+      collected?.append(contentsOf: ranges)
+      if entry.hasChildren { skipChildren(sibling: facts.sibling, &cursor, format) }
+      return
+    }
     let holder = holders[holders.count - 1]
     let isInlined = entry.role == .inlined && holder.node >= 0
     hits.removeAll(keepingCapacity: true)

@@ -4,15 +4,14 @@ import Base
 enum QualifiedNames {
   /// Enclosing scopes that are named; more are left out.
   static let maximumDepth = 32
-  /// Entries gone past for one name.
-  static let maximumStepCount = 1 << 20
 
   /// Puts the scopes around the entry at `offset` before it in `texts`, each followed by `::`.
+  /// - Parameter fuel: entries that may be gone past; without, there are no scopes.
   static func append(
     scopesOf offset: Int, _ unit: Unit, _ table: AbbreviationTable, _ spans: borrowing SectionSpans,
-    _ texts: inout TextTable
+    _ texts: inout TextTable, fuel: inout Int
   ) {
-    for scope in scopes(of: offset, unit, table, spans) {
+    for scope in scopes(of: offset, unit, table, spans, &fuel) {
       let name = unit.text(scope.name, spans)
       if name.byteCount > 0 {
         texts.append(name)
@@ -31,14 +30,14 @@ enum QualifiedNames {
   }
 
   private static func scopes(
-    of offset: Int, _ unit: Unit, _ table: AbbreviationTable, _ spans: borrowing SectionSpans
+    of offset: Int, _ unit: Unit, _ table: AbbreviationTable, _ spans: borrowing SectionSpans,
+    _ fuel: inout Int
   ) -> [Scope] {
     let header = unit.header
     var cursor = DwarfCursor(spans.info, from: header.firstEntry, to: header.end)
     var open: [Scope] = []
-    var steps = 0
-    while cursor.position < offset, steps < maximumStepCount {
-      steps += 1
+    while cursor.position < offset, fuel > 0 {
+      fuel -= 1
       let code = cursor.uleb()
       if code == 0 {
         if !open.isEmpty { open.removeLast() }

@@ -17,6 +17,8 @@ struct UnitReader: ~Escapable {
     var place: EntryReference.Place
     var index: Int
   }
+  /// Entries that may still be gone past for the scopes of names: a unit's own many times over, and no more.
+  private var scopeFuel = 0
   /// Tables of units kept at a time.
   static let maximumLoadedCount = 256
 
@@ -79,6 +81,7 @@ struct UnitReader: ~Escapable {
   mutating func frames(unit index: Int, targets: [UInt64]) -> UnitFrames {
     let loaded = load(.main, index)
     let unit = loaded.unit
+    scopeFuel = 1 << 22 + 64 * (unit.header.end - unit.header.start)
     let (nodes, owners) = functions(loaded, targets)
     var rows = [LineRow](repeating: .none, count: targets.count)
     let lineUnit = skeleton ?? unit
@@ -95,6 +98,7 @@ struct UnitReader: ~Escapable {
     var files = FileNames(header, lineUnit)
     var names = [NameFacts?](repeating: nil, count: nodes.count)
     var known: [EntryReference: NameFacts] = [:]
+    let frameLimit = Self.freeFrames + Self.framesPerTarget * targets.count
     for target in targets.indices {
       let row = rows[target]
       var file = row.file == LineRow.noFile ? -1 : files.text(row.file, lineSpans, &result.texts)
@@ -105,8 +109,18 @@ struct UnitReader: ~Escapable {
         result.frames.append(
           UnitFrames.Frame(function: -1, file: file, line: line, column: column, startLine: 0, isInlined: false))
       }
+      let first = result.frames.count
+      let limit = first < frameLimit ? Self.maximumDepth : 2
       while node >= 0 {
         let function = nodes[node]
+        defer {
+          node = Int(function.parent)
+          file = function.callFile == LineRow.noFile ? -1 : files.text(function.callFile, lineSpans, &result.texts)
+          line = function.callLine
+          column = function.callColumn
+        }
+        // Of a chain that is too long the innermost ones and the outermost are kept.
+        if result.frames.count - first >= limit - 1, function.parent >= 0 { continue }
         let name: NameFacts
         if let found = names[node] {
           name = found
@@ -117,10 +131,6 @@ struct UnitReader: ~Escapable {
         result.frames.append(
           UnitFrames.Frame(
             function: name.text, file: file, line: line, column: column, startLine: name.line, isInlined: function.parent >= 0))
-        node = Int(function.parent)
-        file = function.callFile == LineRow.noFile ? -1 : files.text(function.callFile, lineSpans, &result.texts)
-        line = function.callLine
-        column = function.callColumn
       }
       result.ends.append(Int32(result.frames.count))
     }
@@ -147,6 +157,12 @@ struct UnitReader: ~Escapable {
     for (index, target) in missing.enumerated() where found[index] >= 0 { owners[target] = found[index] + shift }
     return (nodes, owners)
   }
+
+  /// Frames of one address; compilers stop far below.
+  static let maximumDepth = 256
+  /// Beyond these frames in a unit, an address gets two: real programs have three to fifteen.
+  private static let framesPerTarget = 64
+  private static let freeFrames = 1 << 16
 
   struct NameFacts {
     /// Into the texts; -1 for none.
@@ -207,7 +223,7 @@ struct UnitReader: ~Escapable {
       let unit = plain.unit.unit
       let source = plain.entry.place == .main ? spans : alternate
       if Language.hasScopes(language(of: origin)) {
-        QualifiedNames.append(scopesOf: plain.entry.offset, unit, plain.unit.table, source, &texts)
+        QualifiedNames.append(scopesOf: plain.entry.offset, unit, plain.unit.table, source, &texts, fuel: &scopeFuel)
       }
       texts.append(unit.text(plain.name, source))
       text = texts.finish()

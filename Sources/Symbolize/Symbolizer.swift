@@ -90,7 +90,7 @@ package struct Symbolizer: Sendable {
   }
 
   private static func reason(for table: SymbolTable, _ steps: [LocatorStep]) -> MissReason {
-    if table.origin == .symbolTable { return .addressOutsideEveryFunction }
+    if table.origin == .symbolTable || table.origin == .miniDebugInfo { return .addressOutsideEveryFunction }
     return steps.contains(where: \.isForeignDebugFile) ? .debugFileMismatch : .strippedNoDebugFile
   }
 

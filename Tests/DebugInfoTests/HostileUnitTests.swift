@@ -61,13 +61,24 @@ import Testing
     }
   }
 
-  @Test func `inlined functions ten thousand deep are all found`() {
-    let depth = 10_000
+  @Test func `of inlined functions ten thousand deep the innermost and the outermost are given`() {
     let info = unit {
       code(&$0, 2, origin: 0, 0x100, 0x10)
-      for _ in 0..<depth { code(&$0, 3, origin: 0, 0x100, 0x10) }
+      for _ in 0..<10_000 { code(&$0, 3, origin: 0, 0x100, 0x10) }
     }
-    #expect(SectionSet(info: info, abbreviations: abbreviations).frames([0x104]).map(\.count) == [depth + 1])
+    let frames = SectionSet(info: info, abbreviations: abbreviations).frames([0x104])[0]
+    #expect(frames.count == UnitReader.maximumDepth)
+    #expect(frames.last?.isInlined == false && frames.dropLast().allSatisfy(\.isInlined))
+  }
+
+  @Test func `thousands of addresses in a deep chain do not make millions of frames`() {
+    let info = unit {
+      code(&$0, 2, origin: 0, 0x100, 0x10000)
+      for _ in 0..<1_000 { code(&$0, 3, origin: 0, 0x100, 0x10000) }
+    }
+    let frames = SectionSet(info: info, abbreviations: abbreviations).frames((0x100..<0x1100).map { UInt64($0) })
+    #expect(frames.reduce(0) { $0 + $1.count } < 400_000)
+    #expect(frames.allSatisfy { $0.count >= 2 && $0.last?.isInlined == false })
   }
 
   @Test func `one long range list named by thousands of entries is given up, not read for ever`() {
@@ -111,9 +122,10 @@ import Testing
   }
 
   @Test func `abbreviations of huge codes are found, and take no more room than they have`() {
-    let table: [UInt8] = [1, 0x11, 1, 0, 0] + [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 0x2e, 0, 0x11, 0x01, 0x12, 0x0b, 0, 0, 0]
+    let code: [UInt8] = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]
+    let table: [UInt8] = [1, 0x11, 1, 0, 0] + code + [0x2e, 0, 0x11, 0x01, 0x12, 0x0b, 0, 0, 0]
     let info = unit {
-      $0.bytes += [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]
+      $0.bytes += code
       $0.u64(0x100)
       $0.u8(0x10)
     }
@@ -141,5 +153,22 @@ import Testing
     for _ in 0..<8 { index.u32(0) }
     #expect(PackageIndex.find(6, in: index.bytes.borrowedBytes) == nil)
     #expect(PackageIndex.find(5, in: index.bytes.borrowedBytes) != nil)
+  }
+
+  @Test func `a unit that does not say which code is its own has the code of its functions`() {
+    let info = unit {
+      code(&$0, 2, origin: 0, 0x100, 0x10)
+      code(&$0, 3, origin: 0, 0x104, 0x4)
+      $0.u8(0, 0)
+      code(&$0, 2, origin: 0, 0x200, 0x10)
+    }
+    var spans = SectionSpans(empty: info.borrowedBytes)
+    spans.info = info.borrowedBytes
+    spans.abbreviations = abbreviations.borrowedBytes
+    let header = UnitHeader.all(spans.info)[0]
+    let table = AbbreviationTable(spans.abbreviations, at: 0, header.format)
+    var walk = FunctionWalk(spans, Unit(header, table, spans), table, targets: [], isExhaustive: false)
+    let code = walk.allCode()
+    #expect(code == [CodeRange(start: 0x100, end: 0x110), CodeRange(start: 0x200, end: 0x210)])
   }
 }
