@@ -130,11 +130,14 @@ struct DebugSections: Sendable {
   /// - Parameter isSplit: a `.dwo` file or a `.dwp` package, whose sections are named differently.
   init(_ file: any SharedBytes, isSplit: Bool = false, workers: Int) throws(MalformedInput) {
     let elf = try ElfFile(file.bytes)
+    let isUnlinked = elf.header.type == 1 && !isSplit
     sections = []
     var packed: [(name: Name, section: ElfSection, isGNU: Bool)] = []
     for name in Name.allCases {
       var found = SectionBytes(file, 0, 0)
-      if let section = elf.section(named: isSplit ? name.splitText : name.text)?.section, section.kind != .noBits {
+      if isUnlinked {
+        // Its sections have no addresses yet: what it says of addresses means nothing.
+      } else if let section = elf.section(named: isSplit ? name.splitText : name.text)?.section, section.kind != .noBits {
         if section.isCompressed {
           packed.append((name, section, false))
         } else {

@@ -168,7 +168,7 @@ import Testing
     let header = UnitHeader.all(spans.info)[0]
     let table = AbbreviationTable(spans.abbreviations, at: 0, header.format)
     var walk = FunctionWalk(spans, Unit(header, table, spans), table, targets: [], isExhaustive: false)
-    let code = walk.allCode()
-    #expect(code == [CodeRange(start: 0x100, end: 0x110), CodeRange(start: 0x200, end: 0x210)])
+    let found = walk.allCode()
+    #expect(found == [CodeRange(start: 0x100, end: 0x110), CodeRange(start: 0x200, end: 0x210)])
   }
 }
