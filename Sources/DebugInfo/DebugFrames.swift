@@ -81,6 +81,9 @@ struct TextTable: Sendable {
   private(set) var bytes: [UInt8] = []
   private var ends: [Int32] = []
 
+  /// As `add`; -1 for an empty text, too.
+  mutating func add(nonEmpty text: RawSpan) -> Int32 { text.byteCount == 0 ? -1 : add(text) }
+
   /// The number of the new text; -1 when there is no room left.
   mutating func add(_ parts: RawSpan) -> Int32 {
     guard bytes.count + parts.byteCount <= Self.maximumByteCount else { return -1 }

@@ -130,7 +130,9 @@ struct DebugSections: Sendable {
   /// - Parameter isSplit: a `.dwo` file or a `.dwp` package, whose sections are named differently.
   init(_ file: any SharedBytes, isSplit: Bool = false, workers: Int) throws(MalformedInput) {
     let elf = try ElfFile(file.bytes)
-    let isUnlinked = elf.header.type == 1 && !isSplit
+    let isUnlinked =
+      elf.header.type == 1 && !isSplit
+      && elf.sections.contains { $0.kind == .relocationsWithAddends || $0.kind == .relocations }
     sections = []
     var packed: [(name: Name, section: ElfSection, isGNU: Bool)] = []
     for name in Name.allCases {

@@ -215,8 +215,8 @@ struct UnitReader: ~Escapable {
         }
       }
       if cursor.hasFailed { break }
-      if text < 0, linkage.isPresent { text = texts.add(unit.text(linkage, source)) }
-      if short.isPresent { plain = (reference, loaded, short) }
+      if text < 0, linkage.isPresent { text = texts.add(nonEmpty: unit.text(linkage, source)) }
+      if short.isPresent, unit.text(short, source).byteCount > 0 { plain = (reference, loaded, short) }
       if text >= 0, line != 0 { break }
     }
     if text < 0, let plain {
