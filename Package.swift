@@ -41,6 +41,7 @@ let package = Package(
     .systemLibrary(name: "CZlib", path: "Sources/CZlib"),
     .systemLibrary(name: "CZstd", path: "Sources/CZstd"),
     .systemLibrary(name: "CLzma", path: "Sources/CLzma"),
+    .systemLibrary(name: "CDeflate", path: "Sources/CDeflate"),
     .target(name: "CLibBPF", path: "Sources/CLibBPF", linkerSettings: staticBPF),
     .target(name: "CLaunch", path: "Sources/CLaunch"),
     .target(name: "CMapping", path: "Sources/CMapping"),
@@ -55,10 +56,10 @@ let package = Package(
     .target(
       name: "TraceFormat", dependencies: ["Base", "CLZ4"], swiftSettings: lifetimes,
       linkerSettings: staticLZ4),
-    // The archives of zlib and zstd are among `staticBPF`: named here too, they would come before libelf, which needs them after.
+    // zstd's archive is among `staticBPF`: named here too, it would come before libelf, which needs it after.
     .target(
-      name: "ObjectFile", dependencies: ["Base", "CZlib", "CZstd", "CLzma"], swiftSettings: lifetimes,
-      linkerSettings: [.linkedLibrary(":liblzma.a")]),
+      name: "ObjectFile", dependencies: ["Base", "CDeflate", "CZstd", "CLzma"], swiftSettings: lifetimes,
+      linkerSettings: [.linkedLibrary(":libdeflate.a"), .linkedLibrary(":liblzma.a")]),
     .target(name: "Profile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
     room("Targets", ["Base"]),
     .target(name: "DebugInfo", dependencies: ["Base", "ObjectFile"], swiftSettings: lifetimes),
@@ -115,5 +116,5 @@ if Context.environment["PYROREC_TOOLS"] != nil {
     .executableTarget(
       name: "dwarf-frames", dependencies: ["DebugInfo", "Base"], path: "Tests/DwarfFrames",
       swiftSettings: common + [.enableExperimentalFeature("Lifetimes")],
-      linkerSettings: [.linkedLibrary(":libz.a"), .linkedLibrary(":libzstd.a")]))
+      linkerSettings: [.linkedLibrary(":libzstd.a")]))
 }
