@@ -1,4 +1,5 @@
 import Base
+import Synchronization
 
 /// The code of units as their first entries have it, or else as their functions do.
 enum UnitRanges {
@@ -6,6 +7,10 @@ enum UnitRanges {
     _ sections: DebugSections, _ headers: [UnitHeader], workers: Int, isWanted: (Int) -> Bool
   ) -> [AddressMap.Entry] {
     let groups = groups(headers, isWanted: isWanted)
+    // Lists do not overlap, so there are fewer ranges than the sections have bytes; a file that has one list read again and
+    // again is hostile, and none of its units is believed.
+    let limit = sections.spans.ranges.byteCount + sections.spans.rangeLists.byteCount + sections.spans.info.byteCount
+    let total = Mutex(0)
     let parts = parallelMap(count: groups.count, workers: workers) { number -> [AddressMap.Entry] in
       let group = groups[number]
       let spans = sections.spans
@@ -13,13 +18,19 @@ enum UnitRanges {
       let table = AbbreviationTable(spans.abbreviations, at: group.start, format, end: group.end)
       var entries: [AddressMap.Entry] = []
       for index in group.units {
-        for range in ranges(Unit(headers[index], table, spans), table, spans) {
+        let found = ranges(Unit(headers[index], table, spans), table, spans)
+        let isWithinLimit = total.withLock { count in
+          count += found.count
+          return count <= limit
+        }
+        guard isWithinLimit else { return [] }
+        for range in found {
           entries.append(AddressMap.Entry(start: range.start, end: range.end, unit: Int32(index)))
         }
       }
       return entries
     }
-    return parts.flatMap { $0 }
+    return total.withLock { $0 <= limit } ? parts.flatMap { $0 } : []
   }
 
   private static func ranges(
