@@ -43,6 +43,9 @@ let package = Package(
     .target(name: "CUnwind", dependencies: ["CRecorderABI"], path: "bpf/host", cSettings: [.headerSearchPath("..")]),
     .systemLibrary(name: "CLZ4", path: "Sources/CLZ4"),
     .systemLibrary(name: "CZlib", path: "Sources/CZlib"),
+    .systemLibrary(name: "CZstd", path: "Sources/CZstd"),
+    .systemLibrary(name: "CLzma", path: "Sources/CLzma"),
+    .systemLibrary(name: "CDeflate", path: "Sources/CDeflate"),
     .target(name: "CLibBPF", path: "Sources/CLibBPF", linkerSettings: staticBPF),
     .target(name: "CLaunch", path: "Sources/CLaunch"),
     .target(name: "CMapping", path: "Sources/CMapping"),
@@ -57,12 +60,15 @@ let package = Package(
     .target(
       name: "TraceFormat", dependencies: ["Base", "CLZ4"], swiftSettings: lifetimes,
       linkerSettings: staticLZ4),
-    // zlib's archive is among `staticBPF`: named here too, it would come before libelf, which needs it after.
-    .target(name: "ObjectFile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
+    // zstd's archive is among `staticBPF`: named here too, it would come before libelf, which needs it after.
+    .target(
+      name: "ObjectFile", dependencies: ["Base", "CDeflate", "CZstd", "CLzma"], swiftSettings: lifetimes,
+      linkerSettings: [.linkedLibrary(":libdeflate.a"), .linkedLibrary(":liblzma.a")]),
     .target(name: "Profile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
     room("Targets", ["Base"]),
     room("Unwind", ["Base", "ObjectFile", "CRecorderABI"], settings: optimized),
-    room("Symbolize", ["Base", "ObjectFile", "CDemangle"], settings: lifetimes),
+    .target(name: "DebugInfo", dependencies: ["Base", "ObjectFile"], swiftSettings: lifetimes),
+    room("Symbolize", ["Base", "ObjectFile", "DebugInfo", "CDemangle"], settings: lifetimes),
     .target(
       name: "Recorder",
       dependencies: ["Base", "TraceFormat", "ObjectFile", "Targets", "Unwind", "CRecorderABI", "CUnwind", "CLibBPF", "CLaunch"],
@@ -84,6 +90,7 @@ let package = Package(
     tests("BaseTests", ["Base"]),
     tests("TraceFormatTests", ["TraceFormat", "Base"]),
     tests("ObjectFileTests", ["ObjectFile", "Base"]),
+    tests("DebugInfoTests", ["DebugInfo", "ObjectFile", "Base"]),
     tests("TargetsTests", ["Targets", "Base"]),
     tests("ProfileTests", ["Profile", "Base"]),
     tests("UnwindTests", ["Unwind", "ObjectFile", "Base"]),
@@ -113,5 +120,12 @@ if Context.environment["PYROREC_TOOLS"] != nil {
   package.targets.append(
     .executableTarget(
       name: "unwind-tables", dependencies: ["Unwind", "Base"], path: "Benchmarks/UnwindTables", swiftSettings: common,
-      linkerSettings: [.linkedLibrary(":libz.a")]))
+      linkerSettings: [.linkedLibrary(":libzstd.a")]))
+  // Prints the frames of addresses, for comparing with llvm-symbolizer and for measuring (scripts/compare-dwarf, Benchmarks/):
+  //   PYROREC_TOOLS=1 swift build -c release --product dwarf-frames
+  package.targets.append(
+    .executableTarget(
+      name: "dwarf-frames", dependencies: ["DebugInfo", "Base"], path: "Tests/DwarfFrames",
+      swiftSettings: common + [.enableExperimentalFeature("Lifetimes")],
+      linkerSettings: [.linkedLibrary(":libzstd.a")]))
 }

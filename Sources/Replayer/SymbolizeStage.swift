@@ -13,6 +13,9 @@ package struct SymbolizeStage: Sendable {
     self.workers = workers
   }
 
+  /// From here on the units of one image are read by several threads.
+  private static let manyAddresses = 256
+
   /// Looks nothing up: names are the trace's own or there are none.
   package static let none: SymbolizeStage? = nil
 
@@ -74,7 +77,8 @@ package struct SymbolizeStage: Sendable {
     guard let record = contents.images[image] else {
       return Found(symbolizations: addresses.map { _ in .unknown(.mappingUnknown) }, steps: [])
     }
-    let answer = symbolizer.symbolize(record.identity, addresses.map { ImageAddress($0) })
+    let answer = symbolizer.symbolize(
+      record.identity, addresses.map { ImageAddress($0) }, workers: addresses.count >= Self.manyAddresses ? workers : 1)
     return Found(symbolizations: answer.symbolizations, steps: answer.steps)
   }
 }

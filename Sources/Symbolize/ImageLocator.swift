@@ -75,7 +75,17 @@ package struct ImageLocator: Sendable {
   }
 
   /// Where system paths begin: under the sysroot, then on this machine.
-  private var roots: [String] { sysroot.map { [$0, ""] } ?? [""] }
+  var roots: [String] { sysroot.map { [$0, ""] } ?? [""] }
+
+  /// The file at its own path when it is still the one that was recorded: for what a recorded copy leaves out.
+  func original(_ identity: ImageIdentity) -> ImageBytes? {
+    guard identity.kind == .file, identity.path.utf8.first == UInt8(ascii: "/") else { return nil }
+    var search = Search(access: access)
+    for root in roots {
+      if let found = search.original(identity, at: root + identity.path) { return found }
+    }
+    return nil
+  }
 
   private func findDebugFile(_ identity: ImageIdentity, _ link: ElfDebugLink?, _ search: inout Search) -> ImageBytes? {
     let isAbsolute = identity.path.utf8.first == UInt8(ascii: "/")

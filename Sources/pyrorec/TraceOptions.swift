@@ -29,10 +29,13 @@ struct SymbolOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Look for files and debug files below this directory before the system's own.", valueName: "dir"))
   var sysroot: String?
 
+  @Flag(name: .customLong("no-inlines"), help: "Leave out the frames of functions that the compiler inlined.")
+  var omitsInlines = false
+
   func stage(for trace: LoadedTrace, workers: Int) -> SymbolizeStage {
     let copies = RecordedCopies(trace)
     let locator = ImageLocator(debugDirectories: debugDirectory, sysroot: sysroot) { copies.copy(of: $0) }
-    return SymbolizeStage(symbolizer: Symbolizer(locator: locator), workers: workers)
+    return SymbolizeStage(symbolizer: Symbolizer(locator: locator, showsInlines: !omitsInlines), workers: workers)
   }
 }
 
