@@ -54,6 +54,8 @@ let package = Package(
     .target(name: "ObjectFile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
     .target(name: "Profile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
     room("Targets", ["Base"]),
+    room("JFR", ["Base"], settings: lifetimes),
+    room("JavaProfiles", ["Base", "JFR", "Profile"], settings: lifetimes),
     room("Symbolize", ["Base", "ObjectFile", "CDemangle"], settings: lifetimes),
     .target(
       name: "Recorder",
@@ -64,7 +66,8 @@ let package = Package(
     .executableTarget(
       name: "pyrorec",
       dependencies: [
-        "Base", "TraceFormat", "ObjectFile", "Targets", "Profile", "Symbolize", "Recorder", "Replayer", "Uploader",
+        "Base", "TraceFormat", "ObjectFile", "Targets", "Profile", "JFR", "JavaProfiles", "Symbolize", "Recorder", "Replayer",
+        "Uploader",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -78,6 +81,8 @@ let package = Package(
     tests("ObjectFileTests", ["ObjectFile", "Base"]),
     tests("TargetsTests", ["Targets", "Base"]),
     tests("ProfileTests", ["Profile", "Base"]),
+    tests("JFRTests", ["JFR", "Base"]),
+    tests("JavaProfilesTests", ["JavaProfiles", "JFR", "Profile", "Base"]),
     tests("SymbolizeTests", ["Symbolize", "ObjectFile", "Base"]),
     tests("RecorderTests", ["Recorder", "TraceFormat", "ObjectFile", "Base", "CRecorderABI"]),
     tests("ReplayerTests", ["Replayer", "TraceFormat", "Symbolize", "Profile", "Targets", "Base"]),
