@@ -60,7 +60,8 @@ extension JavaRecording {
           continue
         }
         let parts = table.parts(ofFrame: frame)
-        let function = builder.function(name: builder.string(utf8: table.names[parts.name].span))
+        let name = table.names[parts.name]
+        let function = builder.function(name: builder.string(utf8: name.span))
         let location = builder.location(
           mapping: mapping, address: 0, lines: [ProfileLine(function: function, line: parts.line)], isKernel: parts.isKernel)
         locations[Int(frame)] = location

@@ -140,14 +140,8 @@ extension JavaSummary {
 extension JavaProfile {
   /// The sum of each value over all samples, at most the largest number.
   var totals: [(name: String, value: Int64)] {
-    let width = profile.sampleTypes.count
-    return profile.sampleTypes.enumerated().map { column, type in
-      var sum: Int64 = 0
-      for place in stride(from: column, to: profile.samples.values.count, by: width) {
-        let (next, overflow) = sum.addingReportingOverflow(profile.samples.values[place])
-        sum = overflow ? .max : next
-      }
-      return (profile.strings[type.kind] + "_" + profile.strings[type.unit], sum)
+    profile.sampleTypes.enumerated().map { column, type in
+      (profile.strings[type.kind] + "_" + profile.strings[type.unit], profile.total(ofType: column) ?? .max)
     }
   }
 }

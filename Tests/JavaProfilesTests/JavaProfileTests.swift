@@ -17,7 +17,10 @@ struct JavaProfileTests {
     return String(decoding: CollapsedFormat.encode(profile.profile, FormatOptions(annotate: true, lines: lines)), as: UTF8.self)
   }
 
-  private func values(_ profile: JavaProfile?) -> [Int64] { profile?.profile.samples.values ?? [] }
+  private func values(_ profile: JavaProfile?) -> [Int64] {
+    guard let profile = profile?.profile else { return [] }
+    return (0..<profile.samples.count).flatMap { profile.values(ofSample: $0) }
+  }
 
   @Test(arguments: [true, false])
   func `a sample counts the interval that the file names, with either encoding of integers`(compressed: Bool) throws {
@@ -95,7 +98,7 @@ struct JavaProfileTests {
     options.threads = .pool
     options.states = true
     let profile = try #require(try profiles(builder.chunk(), options)["cpu"]).profile
-    let labels = profile.samples.labels.map { "\(profile.strings[$0.key])=\(profile.strings[$0.text])" }
+    let labels = profile.samples.labels(0).map { "\(profile.strings[$0.key])=\(profile.strings[$0.text])" }
     #expect(labels == ["thread=main-*", "thread_state=STATE_DEFAULT"])
   }
 
