@@ -99,16 +99,16 @@ package struct Chunk: ~Escapable {
     } catch { return RecordPlan(slotCount: fields.count, integers) }
   }
 
-  /// Goes through the array at `place`, as a plan put it into a slot.
+  /// Goes through the array at `place`, as a plan put it into a slot; what is more than an array may have is left out.
   /// - Parameters:
   ///   - body: called with the slots of each element.
   package func forEachElement(
     at place: Int64, _ plan: RecordPlan, _ slots: inout [Int64], _ body: (borrowing [Int64]) -> Void
   ) {
-    guard var position = Int(exactly: place), position > 0,
+    guard !plan.steps.isEmpty, var position = Int(exactly: place), position > 0,
       let count = integers.count(bytes, &position), count <= bytes.byteCount &- position
     else { return }
-    for _ in 0..<count {
+    for _ in 0..<min(count, Limits.arrayElements) {
       guard plan.run(bytes, &position, &slots) else { return }
       body(slots)
     }

@@ -12,6 +12,8 @@ enum Limits {
   static let planDepth = 16
   /// Entries of the wanted constant pools of one chunk.
   static let poolEntries = 4 << 20
+  /// Frames of one stack; agents stop at 2,048, the JDK at the depth it was told.
+  static let arrayElements = 1 << 16
   /// Bytes of one text.
   static let textBytes = 1 << 20
 }
