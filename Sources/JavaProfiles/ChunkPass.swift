@@ -65,7 +65,8 @@ struct ChunkPass {
     switch kind {
     case .execution:
       execution[state(slots[JavaEvent.Slot.state], chunk).rawValue].add(stack: stack, labels: labels, count: 1, value: 0)
-    case .cpuTime: cpuTime.add(stack: stack, labels: labels, count: 1, value: value)
+    case .cpuTime:
+      cpuTime.add(stack: stack, labels: labels, count: 1, value: value)
       if recording.cpuTimePeriod == 0 { recording.cpuTimePeriod = chunk.clock.nanoseconds(ticks: value) }
     case .wallClock:
       sets[JavaMetric.wall.rawValue].add(stack: stack, labels: labels, count: value, value: 0)

@@ -15,7 +15,9 @@ enum GeneratedNames {
       return slashed(name[..<end]) + [underscore]
     }
     if isHidden { return slashed(name) + [underscore] }
-    for marker in ["$$EnhancerBySpringCGLIB$$", "$$FastClassBySpringCGLIB$$", "$$EnhancerByCGLIB$$", "$$FastClassByCGLIB$$", "$$SpringCGLIB$$"] {
+    for marker in [
+      "$$EnhancerBySpringCGLIB$$", "$$FastClassBySpringCGLIB$$", "$$EnhancerByCGLIB$$", "$$FastClassByCGLIB$$", "$$SpringCGLIB$$",
+    ] {
       if let end = range(of: marker, in: name)?.upperBound { return Array(name[..<end]) + [underscore] }
     }
     let stem = name.dropLast(name.reversed().prefix(while: isDigit).count)

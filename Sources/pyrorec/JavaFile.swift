@@ -59,7 +59,9 @@ enum JavaFile {
     for (offset, problem) in summary.problems.prefix(shownProblems) {
       console.warning("\(path): the chunk at byte \(offset) \(problem)")
     }
-    if summary.problems.count > shownProblems { console.warning("\(path): \(summary.problems.count - shownProblems) more problems; see `pyrorec inspect`") }
+    if summary.problems.count > shownProblems {
+      console.warning("\(path): \(summary.problems.count - shownProblems) more problems; see `pyrorec inspect`")
+    }
     if summary.malformedEvents > 0 { console.warning("\(path): \(summary.malformedEvents) events could not be read") }
     if summary.missingStacks > 0 { console.warning("\(path): \(summary.missingStacks) samples have a stack that is not in the file") }
     if summary.hasExecutionSamplesOnly {

@@ -33,7 +33,8 @@ struct ChunkTests {
   }
 
   @Test(arguments: 0...12) func `going past integers ends where reading them does`(count: Int) {
-    let bytes: [UInt8] = [0x01, 0x80, 0x01] + [UInt8](repeating: 0xff, count: 9) + [0x05, 0x80, 0x80, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08]
+    let bytes: [UInt8] =
+      [0x01, 0x80, 0x01] + [UInt8](repeating: 0xff, count: 9) + [0x05, 0x80, 0x80, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08]
     var read = 0
     var fits = true
     for _ in 0..<count { fits = fits && WireIntegers.compressed(bytes.span.bytes, &read) != nil }
@@ -42,12 +43,13 @@ struct ChunkTests {
     if fits { #expect(skipped == read) }
   }
 
-  @Test(arguments: [
-    ([0], ""), ([1], ""), ([3, 2, 0x68, 0x69], "hi"), ([5, 2, 0xe9, 0x21], "é!"), ([4, 2, 0x68, 0xac, 0x41], "h€"),
-    // U+1D49C as the JVM writes it, and a NUL.
-    ([3, 8, 0xed, 0xa0, 0xb5, 0xed, 0xb2, 0x9c, 0xc0, 0x80], "𝒜\0"), ([3, 1, 0xff], "\u{fffd}"),
-    ([3, 3, 0xed, 0xa0, 0xb5], "\u{fffd}"),
-  ] as [([UInt8], String)])
+  @Test(
+    arguments: [
+      ([0], ""), ([1], ""), ([3, 2, 0x68, 0x69], "hi"), ([5, 2, 0xe9, 0x21], "é!"), ([4, 2, 0x68, 0xac, 0x41], "h€"),
+      // U+1D49C as the JVM writes it, and a NUL.
+      ([3, 8, 0xed, 0xa0, 0xb5, 0xed, 0xb2, 0x9c, 0xc0, 0x80], "𝒜\0"), ([3, 1, 0xff], "\u{fffd}"),
+      ([3, 3, 0xed, 0xa0, 0xb5], "\u{fffd}"),
+    ] as [([UInt8], String)])
   func `every kind of text becomes UTF-8`(bytes: [UInt8], text: String) {
     var position = 0
     let content = WireText.read(bytes.span.bytes, &position, WireIntegers(isCompressed: true))

@@ -181,12 +181,19 @@ package struct JFRBuilder {
       type(ID.boolean, "boolean", []), type(ID.int, "int", []), type(ID.long, "long", []),
       type(ID.string, "java.lang.String", []),
       type(ID.type, "java.lang.Class", [Field("name", ID.symbol, pooled: true)]),
-      type(ID.thread, "java.lang.Thread", [Field("osName", ID.string), Field("osThreadId", ID.long), Field("javaName", ID.string), Field("javaThreadId", ID.long)]),
+      type(
+        ID.thread, "java.lang.Thread",
+        [Field("osName", ID.string), Field("osThreadId", ID.long), Field("javaName", ID.string), Field("javaThreadId", ID.long)]),
       type(ID.symbol, "jdk.types.Symbol", [Field("string", ID.string)]),
       type(ID.frameType, "jdk.types.FrameType", [Field("description", ID.string)]),
       type(ID.state, "jdk.types.ThreadState", [Field("name", ID.string)]),
       type(ID.stack, "jdk.types.StackTrace", [Field("truncated", ID.boolean), Field("frames", ID.frame, array: true)]),
-      type(ID.frame, "jdk.types.StackFrame", [Field("method", ID.method, pooled: true), Field("lineNumber", ID.int), Field("bytecodeIndex", ID.int), Field("type", ID.frameType, pooled: true)]),
+      type(
+        ID.frame, "jdk.types.StackFrame",
+        [
+          Field("method", ID.method, pooled: true), Field("lineNumber", ID.int), Field("bytecodeIndex", ID.int),
+          Field("type", ID.frameType, pooled: true),
+        ]),
       type(ID.method, "jdk.types.Method", [Field("type", ID.type, pooled: true), Field("name", ID.symbol, pooled: true)]),
       type(ID.execution, "jdk.ExecutionSample", [time, sampled, stack, state]),
       type(ID.enter, "jdk.JavaMonitorEnter", [time, Field("duration", ID.long), thread, stack]),
