@@ -66,6 +66,8 @@ let package = Package(
       linkerSettings: [.linkedLibrary(":libdeflate.a"), .linkedLibrary(":liblzma.a")]),
     .target(name: "Profile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
     room("Targets", ["Base"]),
+    room("JFR", ["Base"], settings: lifetimes),
+    room("JavaProfiles", ["Base", "JFR", "Profile"], settings: lifetimes),
     room("Unwind", ["Base", "ObjectFile", "CRecorderABI"], settings: optimized),
     .target(name: "DebugInfo", dependencies: ["Base", "ObjectFile"], swiftSettings: lifetimes),
     room("Symbolize", ["Base", "ObjectFile", "DebugInfo", "CDemangle"], settings: lifetimes),
@@ -78,7 +80,8 @@ let package = Package(
     .executableTarget(
       name: "pyrorec",
       dependencies: [
-        "Base", "TraceFormat", "ObjectFile", "Targets", "Profile", "Symbolize", "Recorder", "Replayer", "Uploader",
+        "Base", "TraceFormat", "ObjectFile", "Targets", "Profile", "JFR", "JavaProfiles", "Symbolize", "Recorder", "Replayer",
+        "Uploader",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -94,6 +97,8 @@ let package = Package(
     tests("TargetsTests", ["Targets", "Base"]),
     tests("ProfileTests", ["Profile", "Base"]),
     tests("UnwindTests", ["Unwind", "ObjectFile", "Base"]),
+    tests("JFRTests", ["JFR", "Base"]),
+    tests("JavaProfilesTests", ["JavaProfiles", "JFR", "Profile", "Base"]),
     tests("SymbolizeTests", ["Symbolize", "ObjectFile", "Base"]),
     tests("RecorderTests", ["Recorder", "TraceFormat", "ObjectFile", "Unwind", "Base", "CRecorderABI", "CUnwind"]),
     tests("ReplayerTests", ["Replayer", "TraceFormat", "Symbolize", "Profile", "Targets", "Base"]),

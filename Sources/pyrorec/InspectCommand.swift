@@ -1,5 +1,6 @@
 import ArgumentParser
 import Base
+import JavaProfiles
 import Replayer
 import Symbolize
 import TraceFormat
@@ -12,6 +13,7 @@ struct InspectCommand: ParsableCommand {
       Examples:
         pyrorec inspect
         pyrorec inspect --format json trace.seg | jq .samples
+        pyrorec inspect app.jfr
       """)
 
   @Argument(help: "The trace; trace.seg in the current directory when not named.")
@@ -27,6 +29,10 @@ struct InspectCommand: ParsableCommand {
 
   func run() throws {
     let console = messages.console
+    if JavaFile.isRecording(file) {
+      let (summary, profiles) = try JavaFile.load(file, JavaOptions(), Console(quiet: true, verbose: false))
+      return try console.write(format == .json ? summary.json(profiles) : summary.text(profiles), to: nil)
+    }
     var trace = try console.load(file, workers: workers.count)
     // What it says of the trace it says of all of it.
     try trace.checkCopies(workers: workers.count)
