@@ -308,7 +308,7 @@ private struct RawPprof {
       profile.locations.isKernel.append(false)
       profile.locations.lineEnds.append(location.lineEnd)
     }
-    var stackIndex = StackIndex()
+    var stackPath = StackPath()
     var labelIndex = LabelIndex()
     var stack: [LocationHandle] = []
     for sample in stackEnds.indices {
@@ -316,7 +316,7 @@ private struct RawPprof {
       for id in stacks[(sample == 0 ? 0 : stackEnds[sample - 1])..<stackEnds[sample]] {
         stack.append(LocationHandle(try locationPlaces.place(id, "location_id")))
       }
-      let number = stackIndex.stack(stack.span, in: &profile.samples.stackTable)
+      let number = stackPath.add(stack.span, to: &profile.samples.stackTable)
       profile.samples.stacks.append(number)
       var list: [SampleLabel] = []
       for label in labels[(sample == 0 ? 0 : labelEnds[sample - 1])..<labelEnds[sample]] {

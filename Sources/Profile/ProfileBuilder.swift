@@ -14,7 +14,9 @@ package struct ProfileBuilder: Sendable {
   private var firstLocations: [UInt32] = []
   private var locationIndex = HashIndex()
   private var sampleIndex: HashIndex
-  private var stackIndex = StackIndex()
+  private var stackPath = StackPath()
+  /// By node of the tree of stacks: a hash of its stack.
+  private var stackHashes: [UInt32] = [0]
   private var labelIndex = LabelIndex()
 
   /// - Parameters: how many to make room for; more are possible.
@@ -181,13 +183,26 @@ package struct ProfileBuilder: Sendable {
   private mutating func addSample(
     locations: Span<LocationHandle>, values: Span<Int64>, labels: [SampleLabel], threadName: StringHandle
   ) {
-    let stack = stackIndex.stack(locations, in: &profile.samples.stackTable)
+    let stack = stackPath.add(locations, to: &profile.samples.stackTable)
+    hashStacks()
     addSample(stack: stack, values: values, labels: self.labels(labels), threadName: threadName)
   }
 
-  /// The stack that `location` makes when called from `caller`.
+  /// The stack that `location` makes when called from `caller`; better asked for once only.
   package mutating func stack(_ location: LocationHandle, calledFrom caller: ProfileStack) -> ProfileStack {
-    stackIndex.stack(location, calledFrom: caller, in: &profile.samples.stackTable)
+    let stack = profile.samples.stackTable.add(location, calledFrom: caller)
+    hashStacks()
+    return stack
+  }
+
+  @inline(__always)
+  private mutating func hashStacks() {
+    while stackHashes.count < profile.samples.stackTable.nodes.count {
+      let node = profile.samples.stackTable.nodes[stackHashes.count]
+      var hash = IntegerHash()
+      hash.combine(UInt64(stackHashes[node.caller.index]) << 32 | UInt64(node.location.rawValue))
+      stackHashes.append(UInt32(truncatingIfNeeded: hash.value &>> 32))
+    }
   }
 
   /// The number of this list of labels.
@@ -206,11 +221,11 @@ package struct ProfileBuilder: Sendable {
   ) {
     precondition(values.count == profile.sampleTypes.count, "one value a sample type")
     var hash = IntegerHash()
-    hash.combine(UInt64(stack.rawValue) << 32 | UInt64(threadName.rawValue))
+    hash.combine(UInt64(stackHashes[stack.index]) << 32 | UInt64(threadName.rawValue))
     hash.combine(labels.rawValue)
     let known = sampleIndex.find(hash.value) { place in
-      profile.samples.stacks[place] == stack && profile.samples.labelsOfSample[place] == labels
-        && profile.samples.threadNames[place] == threadName
+      profile.samples.labelsOfSample[place] == labels && profile.samples.threadNames[place] == threadName
+        && profile.samples.stackTable.isSame(profile.samples.stacks[place], stack)
     }
     if let known {
       for index in values.indices {

@@ -34,7 +34,7 @@ private struct Part {
   private var functions: Places
   private var locations: Places
   private var mappings: Places
-  private var stacks = StackIndex()
+  private var stackPath = StackPath()
   private var labels = LabelIndex()
   /// At least the bytes of the message so far.
   private(set) var byteCount = 0
@@ -59,7 +59,7 @@ private struct Part {
     functions.clear()
     locations.clear()
     mappings.clear()
-    stacks = StackIndex()
+    stackPath = StackPath()
     labels = LabelIndex()
     _ = strings.add(0)
     if !whole.mappings.isEmpty { _ = add(mapping: MappingHandle(0)) }
@@ -136,7 +136,7 @@ private struct Part {
   mutating func add(sample: Int) {
     byteCount += cost(ofSample: sample)
     let locations = whole.samples.locations(sample).map { add(location: $0) }
-    let stack = stacks.stack(locations.span, in: &profile.samples.stackTable)
+    let stack = stackPath.add(locations.span, to: &profile.samples.stackTable)
     profile.samples.stacks.append(stack)
     profile.samples.values.append(contentsOf: whole.values(ofSample: sample))
     let list = whole.samples.labels(sample).map { label in

@@ -8,7 +8,7 @@ package struct SampleLabels: Hashable, Sendable {
 }
 
 /// Stacks and what they weigh.
-package struct SampleTable: Hashable, Sendable {
+package struct SampleTable: Sendable {
   var stackTable = StackTable()
   var stacks: [ProfileStack] = []
   /// As many a sample as the profile has sample types.
@@ -36,6 +36,22 @@ package struct SampleTable: Hashable, Sendable {
   /// The stack of sample `index`, leaf first.
   package func locations(_ index: Int) -> StackLocations { StackLocations(stacks[index], stackTable) }
   package func labels(_ index: Int) -> ArraySlice<SampleLabel> { labels[labelRange(labelsOfSample[index])] }
+}
+
+extension SampleTable: Hashable {
+  /// Whether the samples are the same, whichever nodes their stacks have.
+  package static func == (one: SampleTable, other: SampleTable) -> Bool {
+    one.count == other.count && one.values == other.values && one.labels == other.labels
+      && one.labelEnds == other.labelEnds && one.labelsOfSample == other.labelsOfSample
+      && one.threadNames == other.threadNames
+      && one.stacks.indices.allSatisfy { one.stackTable.isSame(one.stacks[$0], other.stacks[$0], of: other.stackTable) }
+  }
+
+  package func hash(into hasher: inout Hasher) {
+    hasher.combine(values)
+    hasher.combine(labelsOfSample)
+    hasher.combine(threadNames)
+  }
 }
 
 /// Finds the lists of labels of a growing `SampleTable` again.

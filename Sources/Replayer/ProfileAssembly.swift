@@ -40,6 +40,8 @@ struct ProfileAssembly {
   private var newNodes: [(node: UInt32, location: UInt32)] = []
   private static let noLocation = UInt32.max
   private var nameBytes: [UInt8] = []
+  /// What the placeholders of anonymous memory begin with in the program asked for last.
+  private var lastProgram: (process: UInt32, prefix: [UInt8])?
 
   /// What is asked of an image again and again.
   private struct ImagePlace {
@@ -236,7 +238,13 @@ struct ProfileAssembly {
   ) -> StringHandle {
     nameBytes.removeAll(keepingCapacity: true)
     var offset = location.address
-    if images[place].prefix.isEmpty {
+    if images[place].kind == .anonymous {
+      if lastProgram?.process != process {
+        let parts = FrameNamer.placeholderParts(location, process: replay.contents.processes[process], replay.contents)
+        lastProgram = (process, Array((parts.place + "+0x").utf8))
+      }
+      if let lastProgram { nameBytes.append(contentsOf: lastProgram.prefix) }
+    } else if images[place].prefix.isEmpty {
       let record = replay.contents.processes[process]
       let parts = FrameNamer.placeholderParts(location, process: record, replay.contents)
       nameBytes.append(contentsOf: parts.place.utf8)
