@@ -35,10 +35,12 @@ import Testing
   @Test(arguments: [1, 2, 8]) func `an error of the consumer ends the work`(_ workers: Int) {
     var consumed = 0
     #expect(throws: Stop.self) {
-      try parallelForEach(count: 1000, workers: workers, ahead: 2, { $0 }, consume: { index throws(Stop) in
-        if index == 5 { throw Stop() }
-        consumed += 1
-      })
+      try parallelForEach(
+        count: 1000, workers: workers, ahead: 2, { $0 },
+        consume: { index throws(Stop) in
+          if index == 5 { throw Stop() }
+          consumed += 1
+        })
     }
     #expect(consumed == 5)
   }
