@@ -8,15 +8,15 @@ package import TraceFormat
 /// called, and the samples by stack and series.
 package struct Replay: Sendable {
   package let header: SegmentHeader
-  package let contents: TraceContents
+  package private(set) var contents: TraceContents
   let configuration: ReplayConfiguration
   let locations: CodeLocations
   package let names: SymbolNames
   let shownNames: ShownNames
   package let imageSteps: [SymbolizeStage.ImageSteps]
   /// The innermost nodes of each group's stacks: 0 for no stack, `FrameTrie.missing` for one that is lost.
-  private let leaves: [Leaves]
-  private struct Leaves: Sendable {
+  let leaves: [Leaves]
+  struct Leaves: Sendable {
     var kernel: UInt32
     var user: UInt32
     var isMissing: Bool { kernel == FrameTrie.missing || user == FrameTrie.missing }
@@ -29,7 +29,6 @@ package struct Replay: Sendable {
     header: SegmentHeader, contents: TraceContents, _ configuration: ReplayConfiguration, symbolizingWith stage: SymbolizeStage?
   ) {
     self.header = header
-    self.contents = contents
     self.configuration = configuration
     let recorded = configuration.ignoresRecordedSymbols ? nil : SymbolNames(layerOf: contents)
     let (found, shown) = side(
@@ -44,6 +43,8 @@ package struct Replay: Sendable {
     } else {
       (names, imageSteps) = (SymbolNames(), [])
     }
+    self.contents = contents
+    self.contents.trie.forgetFrames()
     shownNames = shown ?? ShownNames(names, mode: configuration.demangle, workers: configuration.workers)
   }
 
@@ -60,6 +61,7 @@ package struct Replay: Sendable {
       if user != FrameTrie.missing { frameCount += locations.enter(stackEndingAt: user) }
       leaves.append(Leaves(kernel: kernel, user: user))
     }
+    locations.finish()
     return (locations, leaves)
   }
 

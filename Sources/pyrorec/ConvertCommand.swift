@@ -132,15 +132,15 @@ struct ConvertCommand: ParsableCommand {
 
   /// The outputs of one trace. The trace itself is let go before they are written: that takes room of its own.
   private func convert(_ path: String, _ console: Console) throws -> (outputs: [Output], hasLosses: Bool) {
-    let trace = try console.load(path, workers: workers.count)
+    var trace = try console.load(path, workers: workers.count)
     let hasLosses = trace.contents.lostSamples > 0 || !trace.isComplete
     var configuration = ReplayConfiguration()
     configuration.workers = workers.count
     configuration.demangle = demangle
     configuration.groupsByThreadName = format.profileFormat?.groupsByThreadName ?? false
+    let stage = symbols.stage(for: trace, workers: workers.count)
     let replay = Replay(
-      header: trace.reader.header, contents: trace.contents, configuration,
-      symbolizingWith: symbols.stage(for: trace, workers: workers.count))
+      header: trace.reader.header, contents: trace.takeContents(), configuration, symbolizingWith: stage)
     guard format.profileFormat != nil else {
       var report = replay.report()
       report.note(trace)
