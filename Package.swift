@@ -54,6 +54,7 @@ let package = Package(
     .target(name: "ObjectFile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
     .target(name: "Profile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
     room("Targets", ["Base"]),
+    room("Configuration", ["Base", "Targets"]),
     room("Symbolize", ["Base", "ObjectFile", "CDemangle"], settings: lifetimes),
     .target(
       name: "Recorder",
@@ -77,6 +78,7 @@ let package = Package(
     tests("TraceFormatTests", ["TraceFormat", "Base"]),
     tests("ObjectFileTests", ["ObjectFile", "Base"]),
     tests("TargetsTests", ["Targets", "Base"]),
+    tests("ConfigurationTests", ["Configuration", "Targets", "Base"]),
     tests("ProfileTests", ["Profile", "Base"]),
     tests("SymbolizeTests", ["Symbolize", "ObjectFile", "Base"]),
     tests("RecorderTests", ["Recorder", "TraceFormat", "ObjectFile", "Base", "CRecorderABI"]),

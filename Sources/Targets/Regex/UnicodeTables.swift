@@ -109,3 +109,15 @@ enum UnicodeCategory {
     return all
   }()
 }
+
+/// Upper and lower case one scalar at a time, as Go's `strings` has it.
+package enum SimpleCase {
+  package static func lower(_ text: String) -> String { mapped(text, CaseFolding.lower) }
+  package static func upper(_ text: String) -> String { mapped(text, CaseFolding.upper) }
+
+  private static func mapped(_ text: String, _ change: (Unicode.Scalar) -> Unicode.Scalar) -> String {
+    var changed = String.UnicodeScalarView()
+    for scalar in text.unicodeScalars { changed.append(change(scalar)) }
+    return String(changed)
+  }
+}

@@ -92,11 +92,9 @@ struct RuleRunner {
       let hash = MD5.lowHalf(of: bytes(of: text)) % rule.modulus
       return RuleMemory.Answer(name: target, value: values.number(of: String(hash)))
     case .lowercase, .uppercase:
-      var changed = String.UnicodeScalarView()
-      for scalar in String(decoding: bytes(of: text), as: UTF8.self).unicodeScalars {
-        changed.append(rule.action == .lowercase ? CaseFolding.lower(scalar) : CaseFolding.upper(scalar))
-      }
-      return RuleMemory.Answer(name: target, value: values.number(of: String(changed)))
+      let text = String(decoding: bytes(of: text), as: UTF8.self)
+      let changed = rule.action == .lowercase ? SimpleCase.lower(text) : SimpleCase.upper(text)
+      return RuleMemory.Answer(name: target, value: values.number(of: changed))
     default:
       guard let groups = matcher.groups(text) else { return .none }
       let name = target >= 0 ? target : names.number(of: rule.targetTemplate.expand(text, groups))
