@@ -65,7 +65,7 @@ let package = Package(
     .executableTarget(
       name: "pyrorec",
       dependencies: [
-        "Base", "TraceFormat", "ObjectFile", "Targets", "Profile", "Symbolize", "Recorder", "Replayer", "Uploader",
+        "Base", "TraceFormat", "ObjectFile", "Targets", "Configuration", "Profile", "Symbolize", "Recorder", "Replayer", "Uploader",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],

@@ -69,11 +69,12 @@ package struct Replay: Sendable {
     let labeler = Labeler(contents)
     var assembly = ProfileAssembly(self, labelsSamples: true)
     assembly.addMainMapping(of: contents.groups.indices)
-    var labelsOf: [UInt32: LabelSet] = [:]
+    var labelsOf: [UInt32: LabelSet?] = [:]
     for group in contents.groups.indices {
       let process = contents.groups[group].process
       let labels = labelsOf[process] ?? labeler.labels(of: contents.processes[process])
-      labelsOf[process] = labels
+      labelsOf[process] = .some(labels)
+      guard let labels else { continue }
       assembly.add(group, labels: labels)
     }
     return assembly.finish()
@@ -83,11 +84,12 @@ package struct Replay: Sendable {
   package func profilesBySeries() -> [(labels: LabelSet, profile: Profile)] {
     let labeler = Labeler(contents)
     var groupsOf: [LabelSet: [Int]] = [:]
-    var labelsOf: [UInt32: LabelSet] = [:]
+    var labelsOf: [UInt32: LabelSet?] = [:]
     for group in contents.groups.indices {
       let process = contents.groups[group].process
       let labels = labelsOf[process] ?? labeler.labels(of: contents.processes[process])
-      labelsOf[process] = labels
+      labelsOf[process] = .some(labels)
+      guard let labels else { continue }
       groupsOf[labels, default: []].append(group)
     }
     return groupsOf.keys.sorted().map { labels in

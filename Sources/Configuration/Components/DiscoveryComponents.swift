@@ -1,5 +1,7 @@
+package import Targets
+
 extension ComponentKind {
-  static let discoveryProcess = ComponentKind(
+  package static let discoveryProcess = ComponentKind(
     name: "discovery.process", role: .discovery,
     schema: BlockSchema(
       arguments: [
@@ -18,7 +20,7 @@ extension ComponentKind {
       ],
       validate: positiveRefresh))
 
-  static let discoveryDocker = ComponentKind(
+  package static let discoveryDocker = ComponentKind(
     name: "discovery.docker", role: .discovery,
     schema: BlockSchema(
       arguments: [
@@ -44,7 +46,7 @@ extension ComponentKind {
         return problems
       }))
 
-  static let discoveryKubernetes = ComponentKind(
+  package static let discoveryKubernetes = ComponentKind(
     name: "discovery.kubernetes", role: .discovery,
     schema: BlockSchema(
       arguments: [
@@ -106,5 +108,21 @@ extension ComponentKind {
 
   private static func positiveRefresh(_ block: DecodedBlock) -> [BlockSchema.Problem] {
     block.duration("refresh_interval") > 0 ? [] : [.init("refresh_interval must be greater than 0", at: "refresh_interval")]
+  }
+}
+
+extension DecodedBlock {
+  /// What a `discovery.process` is to look at.
+  package var processDiscovery: ProcessDiscovery.Options {
+    var options = ProcessDiscovery.Options()
+    guard let config = block("discover_config") else { return options }
+    options.executable = config.bool("exe")
+    options.workingDirectory = config.bool("cwd")
+    options.commandLine = config.bool("commandline")
+    options.containerID = config.bool("container_id")
+    options.cgroupPath = config.bool("cgroup_path")
+    options.userName = config.bool("username")
+    options.userID = config.bool("uid")
+    return options
   }
 }

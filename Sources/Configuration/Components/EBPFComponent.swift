@@ -1,6 +1,6 @@
 extension ComponentKind {
   /// Alloy's `pyroscope.ebpf` of 2026, with what older pages and the sources have besides.
-  static let ebpf = ComponentKind(
+  package static let ebpf = ComponentKind(
     name: "pyroscope.ebpf", role: .profiler,
     schema: BlockSchema(
       arguments: [

@@ -122,7 +122,7 @@ enum HTTPClientSchema {
 }
 
 /// As much of a URL as has to be checked and shown.
-enum WebAddress {
+package enum WebAddress {
   static func isURL(_ text: String) -> Bool {
     guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")) else { return false }
     let scheme = text.utf8[..<colon]
@@ -132,7 +132,7 @@ enum WebAddress {
   }
 
   /// Without a password and without a query, which may hold a token.
-  static func shown(_ text: String) -> String {
+  package static func shown(_ text: String) -> String {
     var shown = text.prefix { $0 != "?" }
     if let slashes = shown.firstRange(of: "://") {
       let authority = shown[slashes.upperBound...].prefix { $0 != "/" }

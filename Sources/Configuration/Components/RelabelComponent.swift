@@ -1,7 +1,7 @@
 package import Targets
 
 extension ComponentKind {
-  static let discoveryRelabel = ComponentKind(
+  package static let discoveryRelabel = ComponentKind(
     name: "discovery.relabel", role: .relabel,
     schema: BlockSchema(
       arguments: [BlockSchema.required("targets", .targets)],

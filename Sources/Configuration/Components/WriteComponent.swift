@@ -1,5 +1,5 @@
 extension ComponentKind {
-  static let write = ComponentKind(
+  package static let write = ComponentKind(
     name: "pyroscope.write", role: .receiver,
     schema: BlockSchema(
       arguments: [BlockSchema.optional("external_labels", .map(.string), .object([:]))],

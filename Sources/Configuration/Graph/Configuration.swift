@@ -25,6 +25,12 @@ package struct Configuration: Sendable {
   package struct Problems: Error {
     package let diagnostics: [Diagnostic]
     package let file: SourceFile
+
+    package init(diagnostics: [Diagnostic], file: SourceFile) {
+      self.diagnostics = diagnostics
+      self.file = file
+    }
+
     /// As Alloy prints them; secrets are asterisks.
     package var text: String { DiagnosticText(file).render(diagnostics) }
   }
