@@ -24,6 +24,9 @@ package struct LabelSet: Hashable, Comparable, Sendable {
     self.labels = sorted.filter { !$0.value.isEmpty }
   }
 
+  /// Labels that are sorted by name already, each name once and none empty.
+  init(sorted labels: [Label]) { self.labels = labels }
+
   package init(_ labels: [String: String]) { self.init(labels.map { Label(name: $0.key, value: $0.value) }) }
 
   /// The value of a name; `nil` when it is not there. An empty value deletes the name, as everywhere in Prometheus' world.

@@ -7,7 +7,7 @@ struct ValueTests {
     ("{a = 1} != {a = 2}", "[true]"), ("1 < 2 && 2 < 3", "[true]"), ("false && true || true", "[true]"), ("!true", "[false]"), ("\"a\" < \"b\"", "[true]"),
     ("[1, 2, 3,][1]", "[2]"), ("{a = {b = 5}}.a.b", "[5]"), ("{\"x y\" = 5}[\"x y\"]", "[5]"), ("{a = 1}[\"b\"]", "[null]"), ("`raw\\n`", "[\"raw\\\\n\"]"),
     ("\"\\u00e9\\x41\\101\\t\"", "[\"éAA\\t\"]"), ("1e3", "[1000.0]"), (".5", "[0.5]"), ("1.", "[1.0]"), ("9223372036854775807 + 1", "[9.223372036854776e+18]"),
-    ("1 / 0", "division by zero"), ("1 +\n 2", "[3]"), ("1 /* c */ + 2 // end\n", "[3]"), ("nope", "component \"nope\" does not exist or is out of scope"),
+    ("1 / 0", "division by zero"), ("1 +\n 2", "[3]"), ("1 /* c */ + 2", "[3]"), ("nope", "component \"nope\" does not exist or is out of scope"),
     ("{a = 1}.b", "field \"b\" does not exist"), ("[1][2]", "index 2 is out of range of array with length 1"), ("1(2)", "1 should be function, got number"),
   ])
   func `an expression has the value the language gives it`(expression: String, value: String) {

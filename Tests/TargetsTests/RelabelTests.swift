@@ -58,7 +58,7 @@ struct RelabelTests {
   }
 }
 
-extension LabelSet: @retroactive ExpressibleByDictionaryLiteral {
+extension LabelSet: ExpressibleByDictionaryLiteral {
   package init(dictionaryLiteral elements: (String, String)...) {
     self.init(elements.map { Label(name: $0.0, value: $0.1) })
   }

@@ -3,8 +3,18 @@ struct TextTable {
   /// Two spellings of one character are equal strings to Swift and two texts to everyone else.
   private struct Key: Hashable {
     let text: String
+    private let isPlain: Bool
+    init(text: String) {
+      self.text = text
+      let bytes = text.utf8.span
+      var all: UInt8 = 0
+      for index in bytes.indices { all |= bytes[index] }
+      isPlain = all < 0x80
+    }
     static func == (lhs: Self, rhs: Self) -> Bool {
-      lhs.text == rhs.text && (lhs.text.utf8.count == rhs.text.utf8.count && lhs.text.utf8.elementsEqual(rhs.text.utf8))
+      // Of one length and equal, two texts without a mark beyond ASCII are the same; of others each byte is looked at.
+      guard lhs.text.utf8.count == rhs.text.utf8.count, lhs.text == rhs.text else { return false }
+      return lhs.isPlain && rhs.isPlain || lhs.text.utf8.elementsEqual(rhs.text.utf8)
     }
     func hash(into hasher: inout Hasher) { hasher.combine(text) }
   }
