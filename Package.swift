@@ -94,6 +94,9 @@ let package = Package(
 // A server that takes pushes by Pyroscope's rules, for trying uploads where there is none:
 //   PYROREC_TOOLS=1 swift run push-receiver
 if Context.environment["PYROREC_TOOLS"] != nil {
+  // How long relabelling takes: Benchmarks/relabel.
+  package.targets.append(
+    .executableTarget(name: "relabel-bench", dependencies: ["Targets"], path: "Benchmarks/relabel", swiftSettings: common))
   package.targets.append(
     .executableTarget(
       name: "push-receiver", dependencies: ["TestSupport", "Profile", "Base"], path: "Tests/PushReceiver",
