@@ -66,6 +66,7 @@ let package = Package(
       linkerSettings: [.linkedLibrary(":libdeflate.a"), .linkedLibrary(":liblzma.a")]),
     .target(name: "Profile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
     room("Targets", ["Base"]),
+    room("Configuration", ["Base", "Targets"]),
     room("JFR", ["Base"], settings: lifetimes),
     room("JavaProfiles", ["Base", "JFR", "Profile"], settings: lifetimes),
     room("Unwind", ["Base", "ObjectFile", "CRecorderABI"], settings: optimized),
@@ -80,7 +81,7 @@ let package = Package(
     .executableTarget(
       name: "pyrorec",
       dependencies: [
-        "Base", "TraceFormat", "ObjectFile", "Targets", "Profile", "JFR", "JavaProfiles", "Symbolize", "Recorder", "Replayer",
+        "Base", "TraceFormat", "ObjectFile", "Targets", "Configuration", "Profile", "JFR", "JavaProfiles", "Symbolize", "Recorder", "Replayer",
         "Uploader",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
@@ -95,6 +96,7 @@ let package = Package(
     tests("ObjectFileTests", ["ObjectFile", "Base"]),
     tests("DebugInfoTests", ["DebugInfo", "ObjectFile", "Base"]),
     tests("TargetsTests", ["Targets", "Base"]),
+    tests("ConfigurationTests", ["Configuration", "Targets", "Base"]),
     tests("ProfileTests", ["Profile", "Base"]),
     tests("UnwindTests", ["Unwind", "ObjectFile", "Base"]),
     tests("JFRTests", ["JFR", "Base"]),
@@ -115,6 +117,9 @@ let package = Package(
 //   PYROREC_TOOLS=1 swift run segment-copy FROM TO    writes a trace's records again, and says how long it took
 //   PYROREC_TOOLS=1 swift run unwind-tables               builds unwind tables of files, and measures or prints them
 if Context.environment["PYROREC_TOOLS"] != nil {
+  // How long relabelling takes: Benchmarks/relabel.
+  package.targets.append(
+    .executableTarget(name: "relabel-bench", dependencies: ["Targets"], path: "Benchmarks/relabel", swiftSettings: common))
   package.targets.append(
     .executableTarget(
       name: "push-receiver", dependencies: ["TestSupport", "Profile", "Base"], path: "Tests/PushReceiver",

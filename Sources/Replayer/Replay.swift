@@ -86,8 +86,11 @@ package struct Replay: Sendable {
     assembly.addMainMapping(of: contents.groups.indices, of: self)
     // Only these, so that no group's closure takes a copy of all there is.
     let processes = contents.processes
-    let labelsOf = { (process: UInt32) in labeler.labels(of: processes[process]) }
-    for group in contents.groups.indices { assembly.add(group, of: self, labels: labelsOf) }
+    let labelsOf = { (process: UInt32) in labeler.labels(of: processes[process]) ?? LabelSet() }
+    let leftOut = Set(processes.keys.filter { labeler.labels(of: processes[$0]) == nil })
+    for group in contents.groups.indices where leftOut.isEmpty || !leftOut.contains(contents.groups[group].process) {
+      assembly.add(group, of: self, labels: labelsOf)
+    }
     return assembly.finish()
   }
 
@@ -95,11 +98,12 @@ package struct Replay: Sendable {
   package func profilesBySeries() -> [(labels: LabelSet, profile: Profile)] {
     let labeler = Labeler(contents)
     var groupsOf: [LabelSet: [Int]] = [:]
-    var labelsOf: [UInt32: LabelSet] = [:]
+    var labelsOf: [UInt32: LabelSet?] = [:]
     for group in contents.groups.indices {
       let process = contents.groups[group].process
       let labels = labelsOf[process] ?? labeler.labels(of: contents.processes[process])
-      labelsOf[process] = labels
+      labelsOf[process] = .some(labels)
+      guard let labels else { continue }
       groupsOf[labels, default: []].append(group)
     }
     return groupsOf.keys.sorted().map { labels in
