@@ -30,7 +30,7 @@ extension JavaRecording {
   }
 
   private func profile(_ metric: JavaMetric, _ set: SampleSet) -> JavaProfile {
-    var builder = ProfileBuilder(expectedLocations: table.frameCount, expectedSamples: set.count)
+    var builder = ProfileBuilder(expectedSamples: set.count)
     // A counter's or a method's events are counted; they are no time.
     let counter = metric == .cpu && cpuTime.count == 0 ? settings.counter : nil
     if let counter {
