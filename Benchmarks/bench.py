@@ -22,6 +22,8 @@ def at(name):
 
 
 SPIN, EMPTY, STAMP = at("spin"), at("empty"), at("stamp")
+# The peers walk frame pointers; beside them pyrorec does too. What tables cost is in the rows that name them.
+WALK = ["--unwind", "frame-pointers"]
 PERF = ["perf", "record", "-q", "-N", "--no-bpf-event", "-e", "cpu-clock"]
 
 
@@ -100,7 +102,7 @@ def interrupt():
         options.rounds,
         empty=measured([EMPTY, at("empty.bpf.o"), "999", "60"]),
         perf=measured(PERF + ["-g", "-F", "999", "-p", "{pid}", "-o", data]),
-        pyrorec=measured([PYROREC, "record", "--quiet", "--images", "none", "-F", "999", "-p", "{pid}", "-d", "60s", "-o", trace]))
+        pyrorec=measured([PYROREC, "record", "--quiet", *WALK, "--images", "none", "-F", "999", "-p", "{pid}", "-d", "60s", "-o", trace]))
     zero, peer, ours = (median([mean for mean, _ in results[name]]) for name in ("empty", "perf", "pyrorec"))
     table.add("time in the sampling interrupt, mean above an empty program (%.0f)" % zero, ours - zero, "perf -g", peer - zero, "ns", 1.05, "%.0f")
     zero, peer, ours = (median([middle for _, middle in results[name]]) for name in ("empty", "perf", "pyrorec"))
@@ -128,8 +130,9 @@ def end(load):
 SYSTEM = {
     "perf": (PERF + ["-g", "-F", "999", "-a", "-o", at("system.data")], "system.data"),
     "perfz": (PERF + ["-z", "-g", "-F", "999", "-a", "-o", at("systemz.data")], "systemz.data"),
-    "none": ([PYROREC, "record", "--quiet", "--images", "none", "-F", "999", "-o", at("none.seg")], "none.seg"),
-    "symbols": ([PYROREC, "record", "--quiet", "-F", "999", "-o", at("system.seg")], "system.seg"),
+    "none": ([PYROREC, "record", "--quiet", *WALK, "--images", "none", "-F", "999", "-o", at("none.seg")], "none.seg"),
+    "symbols": ([PYROREC, "record", "--quiet", *WALK, "-F", "999", "-o", at("system.seg")], "system.seg"),
+    "tables": ([PYROREC, "record", "--quiet", "--images", "none", "-F", "999", "-o", at("tables.seg")], "tables.seg"),
 }
 
 
@@ -172,6 +175,9 @@ def system():
               per(results["perf"], perf_samples), "us", 0.7)
     table.add("the same with the default copies (%.2f s)" % results["symbols"].cpu,
               per(results["symbols"], symbols["samples.recorded"]), "perf -g", per(results["perf"], perf_samples), "us")
+    tables = inspect(at("tables.seg"))
+    table.add("the same without copies, unwinding by tables (%.2f s)" % results["tables"].cpu,
+              per(results["tables"], tables["samples.recorded"]), "perf -g", per(results["perf"], perf_samples), "us")
     table.add("the same, no copies", per(results["none"], none["samples.recorded"]), "perf -z -g (%.2f s)" % results["perfz"].cpu,
               per(results["perfz"], perfz_samples), "us", 1.0)
     distinct = none["stacks"] / none["samples.recorded"]
@@ -183,12 +189,13 @@ def system():
               bytes_goal(distinct, 0.4, 0.55, 0.6))
     table.add("samples lost, -a 999 Hz", none["samples.lost"] + symbols["samples.lost"], None, None, "", 0, "%d")
     table.add("memory at its highest, no copies", results["none"].rss, "perf -g", results["perf"].rss, "MiB", 1.0, "%.1f")
-    table.add("memory at its highest, default", results["symbols"].rss, None, None, "MiB", 64, "%.1f")
+    table.add("memory at its highest, default copies", results["symbols"].rss, None, None, "MiB", 64, "%.1f")
+    table.add("memory at its highest, unwinding by tables", results["tables"].rss, None, None, "MiB", 200, "%.1f")
     if options.long:
         load = system_load(620)
         trace = at("long.seg")
         remove(trace)
-        recording = Running([PYROREC, "record", "--quiet", "-F", "999", "-d", "610s", "-o", trace])
+        recording = Running([PYROREC, "record", "--quiet", *WALK, "-F", "999", "-d", "610s", "-o", trace])
         time.sleep(10)
         early = recording.rss()
         time.sleep(590)
@@ -215,7 +222,7 @@ def fast():
         remove(trace)
         load = Running([SPIN, "9", "2"])
         time.sleep(0.2)
-        run([PYROREC, "record", "--quiet", "--images", "none", "-F", "9999", "-p", str(load.pid), "-d", "5s", "-o", trace])
+        run([PYROREC, "record", "--quiet", *WALK, "--images", "none", "-F", "9999", "-p", str(load.pid), "-d", "5s", "-o", trace])
         end([load])
         facts = inspect(trace)
         return facts["samples.recorded"], facts["samples.lost"]
