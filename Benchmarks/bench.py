@@ -282,7 +282,7 @@ def copies():
     def archive():
         shutil.rmtree(cache, ignore_errors=True)
         run(["perf", "--buildid-dir", cache, "record", "-q", "--no-bpf-event", "-e", "cpu-clock", "-F", "4999", "-g", "-o", data, "--"] + command)
-        return run(["perf", "archive", data], env={"PERF_BUILDID_DIR": cache}, status=None)
+        return run(["perf", "--buildid-dir", cache, "archive", data], status=None)
 
     results = interleaved(min(options.rounds, 3), none=record("none"), symbols=record("symbols"), full=record("full"), perf=archive)
     seconds = {name: median([result.wall for result in results[name]]) for name in results}
