@@ -57,6 +57,7 @@ let package = Package(
     .target(name: "ObjectFile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
     .target(name: "Profile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
     room("Targets", ["Base"]),
+    room("Unwind", ["Base", "ObjectFile", "CRecorderABI"], settings: lifetimes),
     room("Symbolize", ["Base", "ObjectFile", "CDemangle"], settings: lifetimes),
     .target(
       name: "Recorder",
@@ -81,6 +82,7 @@ let package = Package(
     tests("ObjectFileTests", ["ObjectFile", "Base"]),
     tests("TargetsTests", ["Targets", "Base"]),
     tests("ProfileTests", ["Profile", "Base"]),
+    tests("UnwindTests", ["Unwind", "ObjectFile", "Base"]),
     tests("SymbolizeTests", ["Symbolize", "ObjectFile", "Base"]),
     tests("RecorderTests", ["Recorder", "TraceFormat", "ObjectFile", "Base", "CRecorderABI"]),
     tests("ReplayerTests", ["Replayer", "TraceFormat", "Symbolize", "Profile", "Targets", "Base"]),
@@ -95,6 +97,7 @@ let package = Package(
 // Not part of the product, built on request:
 //   PYROREC_TOOLS=1 swift run push-receiver           takes pushes by Pyroscope's rules, for trying uploads without a server
 //   PYROREC_TOOLS=1 swift run segment-copy FROM TO    writes a trace's records again, and says how long it took
+//   PYROREC_TOOLS=1 swift run unwind-tables           builds unwind tables of files, and measures or prints them
 if Context.environment["PYROREC_TOOLS"] != nil {
   package.targets.append(
     .executableTarget(
@@ -103,4 +106,8 @@ if Context.environment["PYROREC_TOOLS"] != nil {
   package.targets.append(
     .executableTarget(
       name: "segment-copy", dependencies: ["TraceFormat", "Base"], path: "Benchmarks/SegmentCopy", swiftSettings: common))
+  package.targets.append(
+    .executableTarget(
+      name: "unwind-tables", dependencies: ["Unwind", "Base"], path: "Benchmarks/UnwindTables", swiftSettings: common,
+      linkerSettings: [.linkedLibrary(":libz.a")]))
 }

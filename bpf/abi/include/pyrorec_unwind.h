@@ -46,6 +46,8 @@ enum pyrorec_unwind_cfa {
 	PYROREC_CFA_REGISTER = 0,
 	/* *(cfa_register + cfa_offset) + cfa_add: realigned stacks, hand-written assembly */
 	PYROREC_CFA_DEREF = 1,
+	/* *(cfa_register + cfa_offset + 8 * cfa_index) + cfa_add: libcrypto's multiplication */
+	PYROREC_CFA_DEREF_INDEXED = 2,
 };
 
 enum pyrorec_unwind_value {
@@ -74,7 +76,8 @@ struct pyrorec_unwind_rule {
 	__u8 fp_kind;
 	__u8 fp_register;
 	__u8 flags;
-	__u8 reserved;
+	/* A register, in PYROREC_CFA_DEREF_INDEXED only; 0 otherwise. */
+	__u8 cfa_index;
 	__s32 cfa_offset;
 	__s32 cfa_add;
 	__s32 ra_offset;

@@ -1,0 +1,115 @@
+import ObjectFile
+
+/// Rows of one stretch of code, with rule numbers of its own.
+struct RowPart: Sendable {
+  /// Page numbers, and the index of the first row in each.
+  var pages: [(page: UInt64, row: Int)] = []
+  var rows: [UInt32] = []
+  var rules: [UnwindRule] = []
+}
+
+/// Writes rows in order of address: one that says what the row before it says is left out, of two at one address the later counts.
+struct RowWriter: RowReceiver {
+  private var part = RowPart()
+  private var interner = RuleInterner()
+  private var pendingAddress: UInt64 = 0
+  private var pendingRule = Self.nothing
+  private var lastRule = Self.nothing
+  private var page = UInt64.max
+  /// No rule's number.
+  private static let nothing: UInt32 = 1 << 16
+
+  /// Where the stubs of a procedure linkage table begin whose rows are still to be written.
+  private(set) var stubs: (address: UInt64, threshold: UInt8)?
+  /// For the section whose states are given next.
+  var maker: RuleMaker?
+
+  @inline(__always) mutating func row(at address: UInt64, _ state: FrameState) {
+    switch maker?.outcome(state) ?? .number(RuleNumber.unsupported) {
+    case .number(let number): put(address, number)
+    case .rule(let rule): put(address, interner.number(of: rule))
+    case .stubs(let threshold): stubs = (address, threshold)
+    }
+  }
+
+  mutating func unknown(at address: UInt64) { put(address, RuleNumber.unsupported) }
+
+  /// The number of a rule, for `put`.
+  @inline(__always) mutating func number(of rule: UnwindRule) -> UInt16 { interner.number(of: rule) }
+
+  /// The rule holds from `address` on. What goes back is dropped: rows come in order.
+  @inline(__always) mutating func put(_ address: UInt64, _ rule: UInt16) {
+    if address != pendingAddress {
+      guard address > pendingAddress else { return }
+      flush()
+    }
+    pendingAddress = address
+    pendingRule = UInt32(rule)
+  }
+
+  @inline(__always) private mutating func flush() {
+    guard pendingRule != lastRule, pendingRule != Self.nothing else { return }
+    if pendingAddress >> UnwindTable.pageBits != page {
+      page = pendingAddress >> UnwindTable.pageBits
+      part.pages.append((page, part.rows.count))
+    }
+    part.rows.append(UInt32(truncatingIfNeeded: pendingAddress & 0xffff) | pendingRule << 16)
+    lastRule = pendingRule
+  }
+
+  /// Writes the rows of `stubs` up to `end`.
+  @inline(__always) mutating func finishStubs(before end: UInt64, _ machine: ElfMachine) {
+    guard let stubs else { return }
+    self.stubs = nil
+    if stubs.address < end { StubRows.put(stubs.threshold, from: stubs.address, to: end, machine, &self) }
+  }
+
+  mutating func finish() -> RowPart {
+    flush()
+    part.rules = interner.rules
+    return part
+  }
+}
+
+/// Puts parts together into one table; they come in order of address.
+struct RowJoiner {
+  private(set) var rows: [UInt32] = []
+  private(set) var pages: [(page: UInt64, row: Int)] = []
+  private var interner = RuleInterner(slotCount: 4096)
+  var rules: [UnwindRule] { interner.rules }
+
+  init(rowCount: Int) { rows.reserveCapacity(rowCount) }
+
+  mutating func append(_ part: RowPart) {
+    let numbers = part.rules.map { interner.number(of: $0) }
+    var first = 0
+    // Two parts may meet with one rule.
+    if let row = part.rows.first, let last = rows.last, translated(row, numbers) >> 16 == last >> 16 { first = 1 }
+    for (index, entry) in part.pages.enumerated() {
+      let end = index + 1 < part.pages.count ? part.pages[index + 1].row : part.rows.count
+      let from = max(entry.row, first)
+      guard from < end else { continue }
+      if pages.last?.page != entry.page { pages.append((entry.page, rows.count)) }
+      for place in from..<end { rows.append(translated(part.rows[place], numbers)) }
+    }
+  }
+
+  @inline(__always) private func translated(_ row: UInt32, _ numbers: [UInt16]) -> UInt32 {
+    let number = row >> 16
+    guard number >= UInt32(RuleNumber.first) else { return row }
+    return row & 0xffff | UInt32(numbers[Int(number) - Int(RuleNumber.first)]) << 16
+  }
+
+  /// The index of every page from the first on, and the number of rows at the end.
+  func pageStarts() -> [UInt32] {
+    guard let first = pages.first, let last = pages.last else { return [] }
+    var starts: [UInt32] = []
+    starts.reserveCapacity(Int(last.page - first.page) + 2)
+    for entry in pages {
+      // Pages without rows begin where the next one does.
+      while UInt64(starts.count) <= entry.page - first.page { starts.append(UInt32(entry.row)) }
+    }
+    starts.append(UInt32(rows.count))
+    return starts
+  }
+}
