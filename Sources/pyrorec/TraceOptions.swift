@@ -1,5 +1,6 @@
 import ArgumentParser
 import Base
+import Debuginfod
 import Glibc
 import Replayer
 import Symbolize
@@ -29,9 +30,32 @@ struct SymbolOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Look for files and debug files below this directory before the system's own.", valueName: "dir"))
   var sysroot: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Ask this debuginfod server for debug files that nothing on this machine has, before those of DEBUGINFOD_URLS. May be given again.",
+      valueName: "url"))
+  var debuginfodURL: [String] = []
+
+  @Flag(help: "Ask no server for debug files; what is in the debuginfod cache is used all the same.")
+  var offline = false
+
+  func validate() throws {
+    for url in debuginfodURL where !url.hasPrefix("http://") && !url.hasPrefix("https://") {
+      throw ValidationError("--debuginfod-url \(url): a URL starts with http:// or https://")
+    }
+  }
+
   func stage(for trace: LoadedTrace, workers: Int) -> SymbolizeStage {
     let copies = RecordedCopies(trace)
-    let locator = ImageLocator(debugDirectories: debugDirectory, sysroot: sysroot) { copies.copy(of: $0) }
+    let roots = RecordedProcessRoots(trace)
+    let files = MappedFileAccess()
+    var configuration = DebuginfodConfiguration(
+      servers: debuginfodURL, environment: Environment.value, isDirectory: { (try? files.checkDirectory($0)) != nil })
+    configuration.isOffline = offline
+    let locator = ImageLocator(
+      debugDirectories: debugDirectory, sysroot: sysroot, access: files, processRoots: { roots.paths(for: $0) },
+      remote: DebuginfodClient(configuration)
+    ) { copies.copy(of: $0) }
     return SymbolizeStage(symbolizer: Symbolizer(locator: locator), workers: workers)
   }
 }
