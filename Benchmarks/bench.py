@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The benchmarks: see README.md. Every function is a part and adds its rows to the table."""
 import argparse
+import glob
 import re
 import signal
 from benchlib import *
@@ -352,6 +353,35 @@ def segments():
     table.add("size on disk", os.path.getsize(trace) / 2**20, "lz4 -1 -BD of the records", os.path.getsize(at("records.lz4")) / 2**20, "MiB", None, "%.2f")
 
 
+# -- tables ------------------------------------------------------------------------------------------
+
+def tables():
+    """Unwind tables of large and small files, on one thread, beside a plain C reader of .eh_frame which does less."""
+    need("gcc", "swift")
+    top = os.path.join(HERE, "..")
+    subprocess.run(["swift", "build", "-c", "release", "--product", "unwind-tables"], cwd=top, check=True,
+                   env=dict(os.environ, PYROREC_TOOLS="1"), stdout=subprocess.DEVNULL)
+    tool, peer = os.path.join(top, ".build/release/unwind-tables"), at("cfi")
+    subprocess.run(["gcc", "-O2", os.path.join(HERE, "cfi.c"), "-o", peer], check=True)
+    patterns = [swift_tool("clang"), swift_tool("swift-frontend"), "/usr/lib/llvm-*/lib/libLLVM-*.so", "/usr/lib/jvm/*/lib/server/libjvm.so",
+                "/usr/bin/node", "/lib/*/libc.so.6", "/usr/lib/*/libcrypto.so.3", "/usr/lib/*/libperl.so.5*"]
+    files = sorted({os.path.realpath(found) for pattern in patterns for found in glob.glob(pattern)})
+
+    def milliseconds(command, path):
+        line = subprocess.run([command, path], check=True, capture_output=True, text=True).stdout
+        # The path may hold anything; the numbers follow it.
+        return {key: float(value) for key, value in re.findall(r"(rows|bytes/row|ms) ([0-9.]+)", line)}
+
+    for path in files:
+        results = interleaved(options.rounds, ours=lambda: milliseconds(tool, path), c=lambda: milliseconds(peer, path))
+        ours, c = (median([result["ms"] for result in results[name]]) for name in ("ours", "c"))
+        facts = results["ours"][0]
+        table.add("table of %s, %d rows (%.1f million a second)" % (os.path.basename(path), facts["rows"], facts["rows"] / ours / 1e3),
+                  ours, "C reader", c, "ms CPU", 2.0, "%.2f")
+        # A small file's own rules weigh; loaded, all tables share theirs.
+        table.add("its bytes a row", facts["bytes/row"], None, None, "bytes", 4.5 if facts["rows"] > 20000 else None, "%.2f")
+
+
 # -- help --------------------------------------------------------------------------------------------
 
 def help_():
@@ -362,7 +392,7 @@ def help_():
 
 
 PARTS = {"interrupt": interrupt, "system": system, "fast": fast, "start": start, "copies": copies, "convert": convert,
-         "segments": segments, "help": help_}
+         "segments": segments, "tables": tables, "help": help_}
 for part in options.parts:
     if part not in PARTS:
         parser.error("no part %s; there are %s" % (part, " ".join(PARTS)))

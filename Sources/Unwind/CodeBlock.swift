@@ -7,6 +7,8 @@ struct CodeBlock: Sendable, BitwiseCopyable {
     case go
     /// The rule `part` all through.
     case constant
+    /// Code alone tells (`LinkRegisterCode`).
+    case linkRegister
     /// The stubs of a procedure linkage table (`PLTRows`).
     case stubs
   }

@@ -9,13 +9,18 @@ struct RowPart: Sendable {
 }
 
 /// Writes rows in order of address: one that says what the row before it says is left out, of two at one address the later counts.
-struct RowWriter: RowReceiver {
-  private var part = RowPart()
+struct RowWriter: RowReceiver, ~Copyable {
+  private var pages: [(page: UInt64, row: Int)] = []
+  private var rows = RowBuffer()
   private var interner = RuleInterner()
   private var pendingAddress: UInt64 = 0
   private var pendingRule = Self.nothing
   private var lastRule = Self.nothing
   private var page = UInt64.max
+  /// Rules of states met lately, by `FrameState.recentPlace`: most rows repeat one. The initial ones have no CFA, and no row is like them.
+  private var recent = [(state: FrameState, number: UInt16)](
+    repeating: (FrameState(), RuleNumber.unsupported), count: Self.recentCount)
+  static let recentCount = 512
   /// No rule's number.
   private static let nothing: UInt32 = 1 << 16
 
@@ -25,6 +30,14 @@ struct RowWriter: RowReceiver {
   var maker: RuleMaker?
 
   @inline(__always) mutating func row(at address: UInt64, _ state: FrameState) {
+    let place = state.recentPlace
+    if recent[place].state == state { return put(address, recent[place].number) }
+    put(address, state)
+    // A stub's state has no number, and one that was out of order was not written.
+    if pendingAddress == address, state.cfa == .register { recent[place] = (state, UInt16(truncatingIfNeeded: pendingRule)) }
+  }
+
+  private mutating func put(_ address: UInt64, _ state: FrameState) {
     switch maker?.outcome(state) ?? .number(RuleNumber.unsupported) {
     case .number(let number): put(address, number)
     case .rule(let rule): put(address, interner.number(of: rule))
@@ -51,9 +64,9 @@ struct RowWriter: RowReceiver {
     guard pendingRule != lastRule, pendingRule != Self.nothing else { return }
     if pendingAddress >> UnwindTable.pageBits != page {
       page = pendingAddress >> UnwindTable.pageBits
-      part.pages.append((page, part.rows.count))
+      pages.append((page, rows.count))
     }
-    part.rows.append(UInt32(truncatingIfNeeded: pendingAddress & 0xffff) | pendingRule << 16)
+    rows.append(UInt32(truncatingIfNeeded: pendingAddress & 0xffff) | pendingRule << 16)
     lastRule = pendingRule
   }
 
@@ -66,8 +79,38 @@ struct RowWriter: RowReceiver {
 
   mutating func finish() -> RowPart {
     flush()
-    part.rules = interner.rules
-    return part
+    return RowPart(pages: pages, rows: rows.array(), rules: interner.rules)
+  }
+}
+
+/// Rows while they are written: an array without its questions at every one.
+@safe struct RowBuffer: ~Copyable {
+  private var start: UnsafeMutablePointer<UInt32>
+  private var capacity = 4096
+  private(set) var count = 0
+
+  init() { unsafe start = .allocate(capacity: capacity) }
+  deinit { unsafe start.deallocate() }
+
+  @inline(__always) mutating func append(_ row: UInt32) {
+    if count == capacity { grow() }
+    // Safe: `count` is below the capacity now.
+    unsafe (start + count).initialize(to: row)
+    count &+= 1
+  }
+
+  private mutating func grow() {
+    // Safe: exactly the rows that were written move.
+    let larger = UnsafeMutablePointer<UInt32>.allocate(capacity: capacity * 2)
+    unsafe larger.moveInitialize(from: start, count: count)
+    unsafe start.deallocate()
+    unsafe start = larger
+    capacity *= 2
+  }
+
+  func array() -> [UInt32] {
+    // Safe: `count` rows were written.
+    unsafe [UInt32](UnsafeBufferPointer(start: start, count: count))
   }
 }
 

@@ -46,9 +46,7 @@ struct RuleInterner {
 
   @inline(__always) private static func hash(_ rule: UnwindRule) -> Int {
     let words = rule.words
-    var value = words.0 &* 0x9e37_79b9_7f4a_7c15
-    value = (value ^ words.1 ^ (value >> 29)) &* 0xbf58_476d_1ce4_e5b9
-    value = (value ^ words.2 ^ (value >> 32)) &* 0x94d0_49bb_1331_11eb
-    return Int(truncatingIfNeeded: value >> 24)
+    let value = (words.0 ^ (words.1 << 17 | words.1 >> 47) ^ (words.2 << 41 | words.2 >> 23)) &* 0x9e37_79b9_7f4a_7c15
+    return Int(truncatingIfNeeded: value >> 32)
   }
 }

@@ -15,6 +15,24 @@ package struct UnwindRule: Hashable, Sendable, BitwiseCopyable {
   package var raOffset: Int32 = 0
   package var fpOffset: Int32 = 0
 
+  package init() {}
+
+  /// The fields from the three numbers `words` gives.
+  init(words: (UInt64, UInt64, UInt64)) {
+    cfaKind = UInt8(truncatingIfNeeded: words.0)
+    cfaRegister = UInt8(truncatingIfNeeded: words.0 >> 8)
+    raKind = UInt8(truncatingIfNeeded: words.0 >> 16)
+    raRegister = UInt8(truncatingIfNeeded: words.0 >> 24)
+    fpKind = UInt8(truncatingIfNeeded: words.0 >> 32)
+    fpRegister = UInt8(truncatingIfNeeded: words.0 >> 40)
+    flags = UInt8(truncatingIfNeeded: words.0 >> 48)
+    cfaIndex = UInt8(truncatingIfNeeded: words.0 >> 56)
+    cfaOffset = Int32(truncatingIfNeeded: words.1)
+    cfaAdd = Int32(truncatingIfNeeded: words.1 >> 32)
+    raOffset = Int32(truncatingIfNeeded: words.2)
+    fpOffset = Int32(truncatingIfNeeded: words.2 >> 32)
+  }
+
   /// All fields in three numbers, for hashing and comparing.
   @inline(__always) var words: (UInt64, UInt64, UInt64) {
     let kinds =

@@ -36,6 +36,7 @@ struct UnwindSources: Sendable {
       section.collect(into: &blocks, index: UInt16(sections.count), code: code)
       sections.append(section)
     }
+    if blocks.isEmpty { LinkRegisterCode.collect(elf, code, into: &blocks) }
     StubRows.collect(elf, code, into: &blocks)
     OutermostCode.collect(elf, code, into: &blocks)
     self.sections = sections
@@ -54,11 +55,12 @@ struct UnwindSources: Sendable {
       switch block.source {
       case .constant: writer.put(block.start, block.part)
       case .stubs: StubRows.run(block, machine, before: limit, into: &writer)
+      case .linkRegister: LinkRegisterCode.run(block, before: limit, code, into: &writer)
       case .go: go?.run(block, before: limit, code: code, into: &writer)
       case .callFrames:
         let part = Int(block.part)
         writer.maker = makers[part]
-        programs[part].begin(sections[part].commonEntries[Int(block.common)])
+        programs[part].begin(Int(block.common))
         programs[part].run(from: Int(block.from), to: Int(block.to), at: block.start, before: limit, into: &writer)
         writer.finishStubs(before: limit, machine)
       }

@@ -30,6 +30,7 @@ struct CallFrameSection: Sendable {
     var position = 0
     let end = min(bytes.count, Self.maximumByteCount)
     var current = -1
+    var common = CommonEntry()
     var found = 0
     while position < end {
       var reader = bytes.reader(from: position, to: end)
@@ -58,8 +59,8 @@ struct CallFrameSection: Sendable {
         }
       } else {
         found += 1
-        if let place = commonOffset(identity, bodyStart), let common = findCommon(place, &current),
-          let block = function(&body, common, index: index, code), code.contains(block.start, block.end)
+        if let place = commonOffset(identity, bodyStart), findCommon(place, &current, &common),
+          let block = function(&body, common, UInt32(current), part: index, code), code.contains(block.start, block.end)
         {
           blocks.append(block)
         } else {
@@ -85,22 +86,24 @@ struct CallFrameSection: Sendable {
     }
   }
 
-  /// The index of the common entry at `offset`, which must stand before the function's.
-  @inline(__always) private func findCommon(_ offset: Int, _ current: inout Int) -> Int? {
-    if current >= 0, commonEntries[current].offset == offset { return current }
+  /// Makes the common entry at `offset`, which must stand before the function's, the current one; `false` when there is none.
+  @inline(__always) private func findCommon(_ offset: Int, _ current: inout Int, _ common: inout CommonEntry) -> Bool {
+    if current >= 0, common.offset == offset { return true }
     var low = 0
     var high = commonEntries.count
     while low < high {
       let middle = (low + high) / 2
       if commonEntries[middle].offset < offset { low = middle + 1 } else { high = middle }
     }
-    guard low < commonEntries.count, commonEntries[low].offset == offset else { return nil }
+    guard low < commonEntries.count, commonEntries[low].offset == offset else { return false }
     current = low
-    return low
+    common = commonEntries[low]
+    return true
   }
 
-  @inline(__always) private func function(_ reader: inout FrameReader, _ index: Int, index part: UInt16, _ code: CodeImage) -> CodeBlock? {
-    let common = commonEntries[index]
+  @inline(__always) private func function(
+    _ reader: inout FrameReader, _ common: CommonEntry, _ index: UInt32, part: UInt16, _ code: CodeImage
+  ) -> CodeBlock? {
     guard var start = common.pointerEncoding.pointer(&reader, bases, addressByteCount: common.addressByteCount),
       let byteCount = common.pointerEncoding.number(&reader, addressByteCount: common.addressByteCount)
     else { return nil }
@@ -113,7 +116,7 @@ struct CallFrameSection: Sendable {
       return CodeBlock(start: start, end: end, source: .constant, part: RuleNumber.signal)
     }
     return CodeBlock(
-      start: start, end: end, source: .callFrames, part: part, common: UInt32(index), from: UInt32(reader.position),
+      start: start, end: end, source: .callFrames, part: part, common: index, from: UInt32(reader.position),
       to: UInt32(reader.end))
   }
 }

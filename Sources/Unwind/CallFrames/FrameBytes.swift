@@ -26,6 +26,14 @@
     return Value(littleEndian: unsafe start.loadUnaligned(fromByteOffset: offset, as: Value.self))
   }
 
+  /// The integer at `offset`, which must lie within the bytes with all of it.
+  @inline(__always) fileprivate func loadInside<Value: FixedWidthInteger & BitwiseCopyable>(
+    _ offset: Int, as type: Value.Type
+  ) -> Value {
+    // Safe: the caller has checked, and where there are bytes there is a start.
+    Value(littleEndian: unsafe start.unsafelyUnwrapped.loadUnaligned(fromByteOffset: offset, as: Value.self))
+  }
+
   @inline(__always) func reader(from: Int, to end: Int) -> FrameReader {
     FrameReader(bytes: self, position: max(from, 0), end: min(end, count))
   }
@@ -40,7 +48,10 @@ struct FrameReader {
   let end: Int
   private(set) var overran = false
 
-  @inline(__always) init(bytes: FrameBytes, position: Int, end: Int) {
+  /// - Parameters:
+  ///   - position: not negative.
+  ///   - end: not past the bytes' own.
+  @inline(__always) fileprivate init(bytes: FrameBytes, position: Int, end: Int) {
     self.bytes = bytes
     self.position = position
     self.end = end
@@ -58,7 +69,8 @@ struct FrameReader {
       stop()
       return 0
     }
-    let value = bytes.load(position, as: Value.self)
+    // Within the bytes by the guard above, because `end` is.
+    let value = bytes.loadInside(position, as: Value.self)
     position &+= MemoryLayout<Value>.size
     return value
   }

@@ -1,5 +1,5 @@
 /// What call-frame instructions are executed into: each change of the address closes a row.
-protocol RowReceiver {
+protocol RowReceiver: ~Copyable {
   /// The state holds from `address` on, up to the next one.
   mutating func row(at address: UInt64, _ state: FrameState)
   /// From `address` on the state is not known: an instruction is unknown, cut short, or nested too deep.
@@ -22,11 +22,16 @@ struct FrameProgram {
   private let bases: PointerEncoding.Bases
   private let framePointer: UInt64
   private let stackPointer: UInt64
+  private let commonEntries: [CommonEntry]
   private var common: CommonEntry
+  /// The place of `common` among the section's.
+  private var commonIndex = -1
   private(set) var state: FrameState
   private var remembered: [FrameState] = []
 
+  /// - Parameter common: of the first function.
   init(section: CallFrameSection, common: CommonEntry) {
+    commonEntries = section.commonEntries
     bytes = section.bytes
     bases = section.bases
     framePointer = UInt64(section.registers.framePointer)
@@ -36,8 +41,12 @@ struct FrameProgram {
   }
 
   /// Begins another function.
-  @inline(__always) mutating func begin(_ common: CommonEntry) {
-    if common.offset != self.common.offset { self.common = common }
+  /// - Parameter index: of its common entry among the section's.
+  @inline(__always) mutating func begin(_ index: Int) {
+    if index != commonIndex {
+      common = commonEntries[index]
+      commonIndex = index
+    }
     state = common.initial
     if !remembered.isEmpty { remembered.removeAll(keepingCapacity: true) }
   }
@@ -45,11 +54,14 @@ struct FrameProgram {
   /// Executes the instructions of `[from, end)` for the addresses from `start` up to, without, `limit`.
   ///
   /// The last state is given out too.
-  @inline(__always) mutating func run<Receiver: RowReceiver>(
+  @inline(__always) mutating func run<Receiver: RowReceiver & ~Copyable>(
     from: Int, to end: Int, at start: UInt64, before limit: UInt64, into receiver: inout Receiver
   ) {
     var reader = bytes.reader(from: from, to: end)
     var address = start
+    // A local of its own stays in registers; the fields of a value in memory are stored one by one and loaded together.
+    var state = self.state
+    defer { self.state = state }
     while !reader.isAtEnd {
       let code = reader.byte()
       let low = UInt64(code & 0x3f)
@@ -58,10 +70,10 @@ struct FrameProgram {
       case 1:  // DW_CFA_advance_loc
         next = address &+ low &* common.codeAlignment
       case 2:  // DW_CFA_offset
-        save(low, .atCFA, Int64(truncatingIfNeeded: reader.uleb128()) &* common.dataAlignment)
+        save(&state, low, .atCFA, Int64(truncatingIfNeeded: reader.uleb128()) &* common.dataAlignment)
         continue
       case 3:  // DW_CFA_restore
-        restore(low)
+        restore(&state, low)
         continue
       default:
         switch code {
@@ -77,7 +89,7 @@ struct FrameProgram {
           else { return receiver.unknown(at: address) }
           next = place
         default:
-          guard execute(code, &reader) else { return receiver.unknown(at: address) }
+          guard execute(code, &reader, &state) else { return receiver.unknown(at: address) }
           continue
         }
       }
@@ -93,18 +105,20 @@ struct FrameProgram {
   }
 
   /// The instructions that change the state and are not the three most frequent ones.
-  private mutating func execute(_ code: UInt8, _ reader: inout FrameReader) -> Bool {
+  @inline(__always) private mutating func execute(
+    _ code: UInt8, _ reader: inout FrameReader, _ state: inout FrameState
+  ) -> Bool {
     switch code {
     case 0x00: break  // DW_CFA_nop
     case 0x05:  // DW_CFA_offset_extended
       let register = reader.uleb128()
-      save(register, .atCFA, Int64(truncatingIfNeeded: reader.uleb128()) &* common.dataAlignment)
-    case 0x06: restore(reader.uleb128())  // DW_CFA_restore_extended
-    case 0x07: save(reader.uleb128(), .undefined, 0)  // DW_CFA_undefined
-    case 0x08: save(reader.uleb128(), .same, 0)  // DW_CFA_same_value
+      save(&state, register, .atCFA, Int64(truncatingIfNeeded: reader.uleb128()) &* common.dataAlignment)
+    case 0x06: restore(&state, reader.uleb128())  // DW_CFA_restore_extended
+    case 0x07: save(&state, reader.uleb128(), .undefined, 0)  // DW_CFA_undefined
+    case 0x08: save(&state, reader.uleb128(), .same, 0)  // DW_CFA_same_value
     case 0x09:  // DW_CFA_register
       let register = reader.uleb128()
-      save(register, .inRegister, Int64(truncatingIfNeeded: reader.uleb128()))
+      save(&state, register, .inRegister, Int64(truncatingIfNeeded: reader.uleb128()))
     case 0x0a:  // DW_CFA_remember_state
       guard remembered.count < Self.maximumDepth else { return false }
       remembered.append(state)
@@ -113,40 +127,42 @@ struct FrameProgram {
       state = last
     case 0x0c:  // DW_CFA_def_cfa
       let register = reader.uleb128()
-      defineCFA(register, Int64(truncatingIfNeeded: reader.uleb128()))
+      defineCFA(&state, register, Int64(truncatingIfNeeded: reader.uleb128()))
     case 0x0d:  // DW_CFA_def_cfa_register
       let register = reader.uleb128()
-      defineCFA(register, state.cfa == .register ? state.cfaOffset : 0)
+      defineCFA(&state, register, state.cfa == .register ? state.cfaOffset : 0)
     case 0x0f:  // DW_CFA_def_cfa_expression
       state.cfaOffset = expression(&reader)
       state.cfa = .expression
     case 0x10:  // DW_CFA_expression
       let register = reader.uleb128()
-      save(register, .atExpression, expression(&reader))
+      save(&state, register, .atExpression, expression(&reader))
     case 0x11:  // DW_CFA_offset_extended_sf
       let register = reader.uleb128()
-      save(register, .atCFA, reader.sleb128() &* common.dataAlignment)
+      save(&state, register, .atCFA, reader.sleb128() &* common.dataAlignment)
     case 0x12:  // DW_CFA_def_cfa_sf
       let register = reader.uleb128()
-      defineCFA(register, reader.sleb128() &* common.dataAlignment)
+      defineCFA(&state, register, reader.sleb128() &* common.dataAlignment)
     case 0x13: state.cfaOffset = reader.sleb128() &* common.dataAlignment  // DW_CFA_def_cfa_offset_sf
     case 0x14, 0x15:  // DW_CFA_val_offset, DW_CFA_val_offset_sf
-      save(reader.uleb128(), .computed, 0)
+      save(&state, reader.uleb128(), .computed, 0)
       _ = reader.uleb128()
     case 0x16:  // DW_CFA_val_expression
-      save(reader.uleb128(), .computed, 0)
+      save(&state, reader.uleb128(), .computed, 0)
       _ = expression(&reader)
     case 0x2c, 0x2d: break  // DW_CFA_AARCH64_negate_ra_state(_with_pc); DW_CFA_GNU_window_save elsewhere
     case 0x2e: _ = reader.uleb128()  // DW_CFA_GNU_args_size
     case 0x2f:  // DW_CFA_GNU_negative_offset_extended
       let register = reader.uleb128()
-      save(register, .atCFA, 0 &- (Int64(truncatingIfNeeded: reader.uleb128()) &* common.dataAlignment))
+      save(&state, register, .atCFA, 0 &- (Int64(truncatingIfNeeded: reader.uleb128()) &* common.dataAlignment))
     default: return false
     }
     return true
   }
 
-  @inline(__always) private mutating func save(_ register: UInt64, _ kind: FrameState.Kind, _ value: Int64) {
+  @inline(__always) private func save(
+    _ state: inout FrameState, _ register: UInt64, _ kind: FrameState.Kind, _ value: Int64
+  ) {
     if register == framePointer {
       state.framePointer = FrameState.Saved(kind: kind, value: value)
     } else if register == common.returnAddressColumn {
@@ -156,7 +172,7 @@ struct FrameProgram {
     }
   }
 
-  @inline(__always) private mutating func restore(_ register: UInt64) {
+  @inline(__always) private func restore(_ state: inout FrameState, _ register: UInt64) {
     if register == framePointer {
       state.framePointer = common.initial.framePointer
     } else if register == common.returnAddressColumn {
@@ -166,7 +182,7 @@ struct FrameProgram {
     }
   }
 
-  private mutating func defineCFA(_ register: UInt64, _ offset: Int64) {
+  @inline(__always) private func defineCFA(_ state: inout FrameState, _ register: UInt64, _ offset: Int64) {
     state.cfa = .register
     state.cfaRegister = UInt32(clamping: register)
     state.cfaOffset = offset

@@ -1,5 +1,5 @@
 /// What call-frame instructions have said so far of the registers a table tracks (DWARF 5, section 6.4.1).
-struct FrameState: Sendable, BitwiseCopyable {
+struct FrameState: Equatable, Sendable, BitwiseCopyable {
   enum CFA: UInt8 {
     case undefined, register, expression
   }
@@ -17,17 +17,63 @@ struct FrameState: Sendable, BitwiseCopyable {
     case computed
   }
   struct Saved: BitwiseCopyable {
-    var kind = Kind.same
-    var value: Int64 = 0
+    var kind: Kind
+    var value: Int64
   }
-  var cfa = CFA.undefined
-  var cfaRegister: UInt32 = 0
+  // Four words, so that it is passed in registers: this is copied and compared at every row.
   /// Bytes from the register; for an expression where it stands (`ExpressionPlace`).
   var cfaOffset: Int64 = 0
-  var returnAddress = Saved()
-  var framePointer = Saved()
+  private var returnAddressValue: Int64 = 0
+  private var framePointerValue: Int64 = 0
+  /// From the lowest byte on: `cfa`, the kinds of the return address and the frame pointer, `stackPointerIn` + 1; above them
+  /// `cfaRegister`.
+  private var tags: UInt64 = 0
+
+  init() {}
+
+  @inline(__always) private func tag(_ shift: UInt64) -> UInt8 { UInt8(truncatingIfNeeded: tags >> shift) }
+  @inline(__always) private mutating func setTag(_ shift: UInt64, _ value: UInt8) {
+    tags = tags & ~(0xff << shift) | UInt64(value) << shift
+  }
+
+  @inline(__always) var cfa: CFA {
+    get { CFA(rawValue: tag(0)) ?? .undefined }
+    set { setTag(0, newValue.rawValue) }
+  }
+  @inline(__always) var cfaRegister: UInt32 {
+    get { UInt32(tags >> 32) }
+    set { tags = tags & 0xffff_ffff | UInt64(newValue) << 32 }
+  }
+  @inline(__always) var returnAddress: Saved {
+    get { Saved(kind: Kind(rawValue: tag(8)) ?? .computed, value: returnAddressValue) }
+    set {
+      setTag(8, newValue.kind.rawValue)
+      returnAddressValue = newValue.value
+    }
+  }
+  @inline(__always) var framePointer: Saved {
+    get { Saved(kind: Kind(rawValue: tag(16)) ?? .computed, value: framePointerValue) }
+    set {
+      setTag(16, newValue.kind.rawValue)
+      framePointerValue = newValue.value
+    }
+  }
   /// The register that holds the caller's stack pointer, where that is not the CFA: `longjmp` on its way.
-  var stackPointerIn: UInt8?
+  @inline(__always) var stackPointerIn: UInt8? {
+    get { tag(24) == 0 ? nil : tag(24) - 1 }
+    set { setTag(24, newValue.map { min($0, 0xfe) + 1 } ?? 0) }
+  }
+
+  /// One of `RowWriter.recentCount` places, spread well over states that differ.
+  @inline(__always) var recentPlace: Int {
+    let words = UInt64(bitPattern: cfaOffset) << 24 ^ UInt64(bitPattern: framePointerValue) << 40 ^ tags
+    return Int(truncatingIfNeeded: ((words ^ UInt64(bitPattern: returnAddressValue)) &* 0x9e37_79b9_7f4a_7c15) >> 55)
+  }
+
+  @inline(__always) static func == (lhs: Self, rhs: Self) -> Bool {
+    lhs.cfaOffset == rhs.cfaOffset && lhs.tags == rhs.tags && lhs.framePointerValue == rhs.framePointerValue
+      && lhs.returnAddressValue == rhs.returnAddressValue
+  }
 }
 
 /// The bytes of an expression in its section, in one number.

@@ -18,6 +18,13 @@ enum OutermostCode {
     0xe1, 0x03, 0xc1, 0xa8, 0x20, 0x00, 0x3f, 0xd6, 0xa8, 0x0b, 0x80, 0xd2, 0x01, 0x00, 0x00, 0xd4,
   ]
 
+  /// Whether all of a file's code is searched, should it have no call frames for a signal's end: a program with a dynamic loader
+  /// has its C library elsewhere.
+  static func looksAtCode(of elf: borrowing ElfFile) -> Bool {
+    elf.header.entry.rawValue != 0 && !elf.segments.contains { $0.kind == .interpreter }
+      && elf.segments.allSatisfy { $0.kind != .load || !$0.isExecutable || $0.fileByteCount <= UInt64(maximumSearchedByteCount) }
+  }
+
   /// - Parameter blocks: what is known of the file's code; what is found in none of it is appended.
   static func collect(_ elf: borrowing ElfFile, _ code: CodeImage, into blocks: inout [CodeBlock]) {
     let entry = elf.header.entry.rawValue
@@ -28,14 +35,12 @@ enum OutermostCode {
       let end = min(entry &+ entryByteCount, next, code.end(ofStretchAt: entry))
       if entry < end { blocks.append(CodeBlock(start: entry, end: end, source: .constant, part: RuleNumber.stop)) }
     }
-    // A program with a dynamic loader has its C library elsewhere.
-    let isDynamic = elf.segments.contains { $0.kind == .interpreter }
     let hasTrampoline = blocks.contains { $0.source == .constant && $0.part == RuleNumber.signal }
-    if !isDynamic, !hasTrampoline { search(elf.header.machine, code, &blocks) }
+    if looksAtCode(of: elf), !hasTrampoline { search(elf.header.machine, code, &blocks) }
   }
 
   private static func search(_ machine: ElfMachine, _ code: CodeImage, _ blocks: inout [CodeBlock]) {
-    for (address, offset, byteCount) in code.stretches where byteCount <= maximumSearchedByteCount {
+    for (address, offset, byteCount) in code.stretches {
       if machine == .aarch64 {
         for place in stride(from: offset, to: offset + byteCount, by: 4) {
           let found = address &+ UInt64(place - offset)

@@ -58,6 +58,8 @@ extension GoFunctionTable {
     if bytes == 0x24ac_8948 {
       return (at &+ 8, Int32(bitPattern: code.load(at &+ 4, as: UInt32.self)) &- step.value &- 8, 8)
     }
+    // A copy of the file without its code: as the compiler does it, with displacements of 8 bits.
+    if bytes == 0, code.load(at &- 4, as: UInt32.self) == 0 { return (at &+ 5, -16, 5) }
     return nil
   }
 
