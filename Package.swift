@@ -102,6 +102,7 @@ let package = Package(
 //   PYROREC_TOOLS=1 swift run push-receiver           takes pushes by Pyroscope's rules, for trying uploads without a server
 //   PYROREC_TOOLS=1 swift run segment-copy FROM TO    writes a trace's records again, and says how long it took
 //   PYROREC_TOOLS=1 swift run unwind-tables           builds unwind tables of files, and measures or prints them
+//   PYROREC_TOOLS=1 swift run symbol-names FILE       prints the functions and lines of the addresses it reads
 if Context.environment["PYROREC_TOOLS"] != nil {
   package.targets.append(
     .executableTarget(
@@ -114,4 +115,16 @@ if Context.environment["PYROREC_TOOLS"] != nil {
     .executableTarget(
       name: "unwind-tables", dependencies: ["Unwind", "Base"], path: "Benchmarks/UnwindTables", swiftSettings: common,
       linkerSettings: [.linkedLibrary(":libz.a")]))
+  package.targets.append(
+    .executableTarget(
+      name: "symbol-names", dependencies: ["Symbolize", "Base"], path: "Benchmarks/Names", swiftSettings: common,
+      linkerSettings: [.linkedLibrary(":libz.a")]))
+}
+
+// scripts/fuzz builds it, with the sanitizers it needs.
+if Context.environment["PYROREC_TOOLS"] == "fuzz" {
+  package.targets.append(
+    .executableTarget(
+      name: "fuzz", dependencies: ["Base", "ObjectFile", "Unwind", "Symbolize", "TraceFormat", "Replayer"], path: "Fuzz/Sources",
+      swiftSettings: common, linkerSettings: [.linkedLibrary(":libz.a")]))
 }

@@ -144,4 +144,11 @@ extension RawSpan {
     // Safe: within bounds by the guard above.
     return unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self)
   }
+
+  /// The integer at `offset`, least significant byte first, or `nil` past the end.
+  @inlinable public func integer<Value: FixedWidthInteger & BitwiseCopyable>(at offset: Int, as type: Value.Type) -> Value? {
+    guard offset >= 0, offset <= byteCount &- MemoryLayout<Value>.size else { return nil }
+    // Safe: within bounds by the guard above.
+    return Value(littleEndian: unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: Value.self))
+  }
 }

@@ -35,27 +35,31 @@ struct DebuginfodCache: Sendable {
     guard unsafe stat(place, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return .absent }
     guard status.st_mode & 0o777 == 0 || status.st_size == 0 else {
       // When it was last used says when it may go; file systems do not always write that down.
-      var times = [timespec(), timespec()]
-      times[0].tv_nsec = Int(UTIME_NOW)
-      times[1].tv_nsec = Int(UTIME_OMIT)
+      // UTIME_NOW and UTIME_OMIT of utimensat(2).
+      let times = [timespec(tv_sec: 0, tv_nsec: (1 << 30) - 1), timespec(tv_sec: 0, tv_nsec: (1 << 30) - 2)]
       // Safe: two times, as the call wants.
-      _ = unsafe utimensat(AT_FDCWD, place, &times, 0)
+      _ = unsafe utimensat(AT_FDCWD, place, times, 0)
       return .file(place)
     }
     let age = max(now - status.st_mtim.tv_sec, 0)
     if age <= setting("cache_miss_s", Self.missSeconds) { return .knownMissing(secondsAgo: age) }
-    _ = unlink(place)
+    _ = unsafe unlink(place)
     return .absent
   }
 
+  struct NewFile: ~Copyable {
+    let path: String
+    let file: OwnedDescriptor
+  }
+
   /// An empty file to write to, which is none of the cache's until `keep`.
-  func newFile(_ kind: RemoteFileKind, _ buildID: BuildID) throws(SystemCallError) -> (path: String, file: OwnedDescriptor) {
+  func newFile(_ kind: RemoteFileKind, _ buildID: BuildID) throws(SystemCallError) -> NewFile {
     try makeDirectories("\(path)/\(buildID.hex)")
     // A name that nobody else makes: the next free one of this process.
     for number in 0..<1000 {
       let name = "\(place(kind, buildID)).\(getpid())-\(number)"
       do throws(SystemCallError) {
-        return (name, try OwnedDescriptor(open: name, O_RDWR | O_CREAT | O_EXCL))
+        return NewFile(path: name, file: try OwnedDescriptor(open: name, O_RDWR | O_CREAT | O_EXCL))
       } catch {
         guard error.code == EEXIST else { throw error }
       }
@@ -66,12 +70,12 @@ struct DebuginfodCache: Sendable {
   /// Makes what was written the cache's; others see it from now on.
   func keep(_ written: String, _ kind: RemoteFileKind, _ buildID: BuildID) throws(SystemCallError) -> String {
     let place = place(kind, buildID)
-    _ = chmod(written, 0o400)
-    guard rename(written, place) == 0 else { throw SystemCallError(call: "rename", path: place, code: errno) }
+    _ = unsafe chmod(written, 0o400)
+    guard unsafe rename(written, place) == 0 else { throw SystemCallError(call: "rename", path: place, code: errno) }
     return place
   }
 
-  func drop(_ written: String) { _ = unlink(written) }
+  func drop(_ written: String) { _ = unsafe unlink(written) }
 
   /// Remembers that no server has it.
   func noteMissing(_ kind: RemoteFileKind, _ buildID: BuildID) {
@@ -98,11 +102,11 @@ struct DebuginfodCache: Sendable {
       for name in DirectoryListing.names(in: "\(path)/\(folder)") where Self.isOurs(name) {
         let file = "\(path)/\(folder)/\(name)"
         if unsafe lstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG, now - status.st_atim.tv_sec >= unused {
-          _ = unlink(file)
+          _ = unsafe unlink(file)
         }
       }
       // Only when nothing is left in it.
-      _ = rmdir("\(path)/\(folder)")
+      _ = unsafe rmdir("\(path)/\(folder)")
     }
   }
 
@@ -123,11 +127,11 @@ struct DebuginfodCache: Sendable {
   }
 
   private func makeDirectories(_ path: String) throws(SystemCallError) {
-    if mkdir(path, 0o700) == 0 || errno == EEXIST { return }
+    if unsafe mkdir(path, 0o700) == 0 || errno == EEXIST { return }
     guard errno == ENOENT, let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")), slash > path.startIndex else {
       throw SystemCallError(call: "mkdir", path: path, code: errno)
     }
     try makeDirectories(String(path[..<slash]))
-    guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw SystemCallError(call: "mkdir", path: path, code: errno) }
+    guard unsafe mkdir(path, 0o700) == 0 || errno == EEXIST else { throw SystemCallError(call: "mkdir", path: path, code: errno) }
   }
 }

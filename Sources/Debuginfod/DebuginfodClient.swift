@@ -86,9 +86,10 @@ package final class DebuginfodClient: RemoteDebugFiles {
     _ url: String, from server: String, _ kind: RemoteFileKind, _ buildID: BuildID, _ cache: DebuginfodCache
   ) -> (LocatorStep.Outcome, ImageBytes?) {
     let ready = prepare(server, cache)
-    guard let transport = ready.transport else { return (.notAsked(ready.why), nil) }
+    guard let transport = ready.transport else { return (.unreachable(ready.why), nil) }
     do throws(SystemCallError) {
-      let (path, file) = try cache.newFile(kind, buildID)
+      let new = try cache.newFile(kind, buildID)
+      let path = new.path
       defer { cache.drop(path) }
       var request = HTTPRequest(method: "GET", url: url, headers: [HTTPHeader("User-Agent", "pyrorec")])
       request.connectTimeoutMilliseconds = configuration.connectTimeoutSeconds * 1000
@@ -99,7 +100,7 @@ package final class DebuginfodClient: RemoteDebugFiles {
         response = try transport.download(
           request,
           to: HTTPDownload(
-            descriptor: file.rawValue, maximumByteCount: configuration.maximumByteCount,
+            descriptor: new.file.rawValue, maximumByteCount: configuration.maximumByteCount,
             stallSeconds: configuration.stallSeconds, stallByteCount: configuration.stallByteCount))
       } catch {
         return (note(error, of: server), nil)

@@ -74,6 +74,13 @@ package struct SymbolizeStage: Sendable {
     guard let record = contents.images[image] else {
       return Found(symbolizations: addresses.map { _ in .unknown(.mappingUnknown) }, steps: [])
     }
+    if record.kind == .anonymous, let symbols = contents.jitSymbols[image] {
+      let table = JITSymbolTable(symbols.map { JITSymbol(address: $0.address, byteCount: $0.byteCount, name: $0.name) })
+      return Found(
+        symbolizations: table.names(at: addresses).map {
+          $0.map { .frames([Frame(function: $0)]) } ?? .unknown(.addressOutsideEveryFunction)
+        }, steps: [])
+    }
     let answer = symbolizer.symbolize(record.identity, addresses.map { ImageAddress($0) })
     return Found(symbolizations: answer.symbolizations, steps: answer.steps)
   }

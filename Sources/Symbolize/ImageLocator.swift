@@ -21,8 +21,8 @@ package struct ImageLocator: Sendable {
 
   package init(
     debugDirectories: [String] = [], sysroot: String? = nil, access: any DebugFileAccess = MappedFileAccess(),
-    processRoots: @escaping @Sendable (ImageIdentity) -> [String] = { _ in [] }, remote: (any RemoteDebugFiles)? = nil,
-    recordedCopy: @escaping @Sendable (ImageIdentity) -> ImageBytes? = { _ in nil }
+    recordedCopy: @escaping @Sendable (ImageIdentity) -> ImageBytes? = { _ in nil },
+    processRoots: @escaping @Sendable (ImageIdentity) -> [String] = { _ in [] }, remote: (any RemoteDebugFiles)? = nil
   ) {
     self.debugDirectories = debugDirectories.map(Self.withoutTrailingSlash)
     self.sysroot = sysroot.map(Self.withoutTrailingSlash)

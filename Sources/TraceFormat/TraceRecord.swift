@@ -22,6 +22,7 @@ public enum TraceRecord: Hashable, Sendable {
   case symbols(SymbolsRecord)
   case layerEnd(LayerEndRecord)
   case memory(MemoryRecord)
+  case jitSymbols(JITSymbolsRecord)
 }
 
 extension TraceRecord {
@@ -50,6 +51,7 @@ extension TraceRecord {
     case .symbols(let record): record
     case .layerEnd(let record): record
     case .memory(let record): record
+    case .jitSymbols(let record): record
     }
   }
 
@@ -76,6 +78,7 @@ extension TraceRecord {
     case .symbols: self = .symbols(try SymbolsRecord(from: &cursor))
     case .layerEnd: self = .layerEnd(try LayerEndRecord(from: &cursor))
     case .memory: self = .memory(try MemoryRecord(from: &cursor))
+    case .jitSymbols: self = .jitSymbols(try JITSymbolsRecord(from: &cursor))
     default: return nil
     }
   }

@@ -53,9 +53,8 @@ struct SymbolOptions: ParsableArguments {
       servers: debuginfodURL, environment: Environment.value, isDirectory: { (try? files.checkDirectory($0)) != nil })
     configuration.isOffline = offline
     let locator = ImageLocator(
-      debugDirectories: debugDirectory, sysroot: sysroot, access: files, processRoots: { roots.paths(for: $0) },
-      remote: DebuginfodClient(configuration)
-    ) { copies.copy(of: $0) }
+      debugDirectories: debugDirectory, sysroot: sysroot, access: files, recordedCopy: { copies.copy(of: $0) },
+      processRoots: { roots.paths(for: $0) }, remote: DebuginfodClient(configuration))
     return SymbolizeStage(symbolizer: Symbolizer(locator: locator), workers: workers)
   }
 }

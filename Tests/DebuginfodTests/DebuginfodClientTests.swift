@@ -37,7 +37,7 @@ enum Way: CaseIterable {
   private var cached: String { "\(cachePath)/\(Self.pieID)/debuginfo" }
 
   private func client(
-    _ way: Way = .library, _ servers: [String], now: Int = 2_000_000_000,
+    _ servers: [String], by way: Way = .library, now: Int = 2_000_000_000,
     _ change: (inout DebuginfodConfiguration) -> Void = { _ in }
   ) -> DebuginfodClient {
     var configuration = DebuginfodConfiguration(servers: servers, cachePath: cachePath)
@@ -52,7 +52,7 @@ enum Way: CaseIterable {
 
   @Test(arguments: Way.here) func `a served file is kept where every client looks, and not asked for again`(way: Way) throws {
     let server = try LoopbackServer(answers: [.respond(status: 200, body: pie)])
-    let first = client(way, [server.url]).find(.debugFile, of: buildID)
+    let first = client([server.url], by: way).find(.debugFile, of: buildID)
     #expect(first.file?.byteCount == pie.count)
     #expect(first.steps.map(\.outcome) == [.notFound, .used])
     #expect(server.requests.map(\.path) == ["/buildid/\(Self.pieID)/debuginfo"])
@@ -60,7 +60,7 @@ enum Way: CaseIterable {
     #expect(status(cached).map { $0.st_mode & 0o777 } == 0o400)
     #expect(DirectoryListing.names(in: "\(cachePath)/\(Self.pieID)") == ["debuginfo"])
 
-    let second = client(way, [server.url]).find(.debugFile, of: buildID)
+    let second = client([server.url], by: way).find(.debugFile, of: buildID)
     #expect(second.file?.byteCount == pie.count)
     #expect(second.steps == [LocatorStep(place: .debuginfodCache, path: cached, outcome: .used)])
     #expect(server.requests.count == 1)
@@ -70,7 +70,7 @@ enum Way: CaseIterable {
     let without = try LoopbackServer(answers: [.respond(status: 404)])
     let broken = try LoopbackServer(answers: [.respond(status: 500)])
     let with = try LoopbackServer(answers: [.respond(status: 200, body: pie)])
-    let found = client(way, [without.url, broken.url, with.url]).find(.debugFile, of: buildID)
+    let found = client([without.url, broken.url, with.url], by: way).find(.debugFile, of: buildID)
     #expect(found.file != nil)
     #expect(found.steps.map(\.outcome) == [.notFound, .notFound, .unreachable("answered with status 500"), .used])
   }
@@ -98,7 +98,7 @@ enum Way: CaseIterable {
 
   @Test(arguments: Way.here) func `a file with another build ID is neither used nor kept`(way: Way) throws {
     let lying = try LoopbackServer(answers: [.respond(status: 200, body: FixtureBinary.bytes("edges"))])
-    let found = client(way, [lying.url]).find(.debugFile, of: buildID)
+    let found = client([lying.url], by: way).find(.debugFile, of: buildID)
     #expect(found.file == nil)
     guard case .mismatch(.buildID(let wanted, _)) = found.steps.last?.outcome else {
       Issue.record("\(found.steps)")
@@ -114,7 +114,7 @@ enum Way: CaseIterable {
       .respond(status: 200, text: "<html>"), .respond(status: 200), .raw(head + pie.prefix(1000)), .raw([1, 2, 3]), .close,
     ] {
       let server = try LoopbackServer(answers: [answer])
-      let found = client(way, [server.url]).find(.debugFile, of: buildID)
+      let found = client([server.url], by: way).find(.debugFile, of: buildID)
       #expect(found.file == nil)
       #expect(found.steps.count == 2)
       #expect(DirectoryListing.names(in: "\(cachePath)/\(Self.pieID)").isEmpty)
@@ -125,7 +125,7 @@ enum Way: CaseIterable {
     let told = try LoopbackServer(answers: [.respond(status: 200, body: pie)])
     let untold = try LoopbackServer(answers: [.raw(Array("HTTP/1.1 200 OK\r\n\r\n".utf8) + pie)])
     for server in [told, untold] {
-      let found = client(way, [server.url]) { $0.maximumByteCount = 1000 }.find(.debugFile, of: buildID)
+      let found = client([server.url], by: way) { $0.maximumByteCount = 1000 }.find(.debugFile, of: buildID)
       #expect(found.file == nil)
       #expect(found.steps.last?.outcome == .tooLarge(limit: 1000))
       #expect(DirectoryListing.names(in: "\(cachePath)/\(Self.pieID)").isEmpty)
@@ -135,7 +135,7 @@ enum Way: CaseIterable {
   @Test(arguments: Way.here) func `a server that is down or does not answer in time is asked once, not once an image`(way: Way) throws {
     let slow = try LoopbackServer(answers: [.after(milliseconds: 10_000, .respond(status: 200, body: pie))])
     let down = "http://127.0.0.1:\(try LoopbackServer.unusedPort())"
-    let client = client(way, [down, slow.url]) { $0.stallSeconds = 1 }
+    let client = client([down, slow.url], by: way) { $0.stallSeconds = 1 }
     let first = client.find(.debugFile, of: buildID)
     #expect(first.file == nil)
     for step in first.steps.dropFirst() {
@@ -146,7 +146,7 @@ enum Way: CaseIterable {
     }
     let other = try #require(BuildID(hex: "00ff"))
     for step in client.find(.debugFile, of: other).steps.dropFirst() {
-      guard case .notAsked(let why) = step.outcome else {
+      guard case .unreachable(let why) = step.outcome else {
         Issue.record("\(step)")
         return
       }
