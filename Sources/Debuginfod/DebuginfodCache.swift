@@ -86,6 +86,7 @@ struct DebuginfodCache: Sendable {
 
   /// Removes what nobody used for long, once in a while; as elfutils does, it writes down what "long" is.
   func clean(now: Int) {
+    guard (try? makeDirectories(path)) != nil else { return }
     let stamp = path + "/cache_clean_interval_s"
     let interval = setting("cache_clean_interval_s", Self.cleanSeconds)
     var status = stat()

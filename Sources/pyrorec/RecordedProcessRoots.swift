@@ -1,5 +1,5 @@
 import Base
-import Glibc
+import Recorder
 import Replayer
 import Symbolize
 import TraceFormat
@@ -17,7 +17,7 @@ struct RecordedProcessRoots: Sendable {
     let header = trace.reader.header
     isThisMachine =
       Self.line("/proc/sys/kernel/hostname") == header.hostName && Self.line("/proc/sys/kernel/version") == header.kernelVersion
-    ownNamespace = Self.target("/proc/self/ns/mnt")
+    ownNamespace = Self.target("self/ns/mnt")
   }
 
   /// One of each mount namespace that had the image mapped.
@@ -27,7 +27,7 @@ struct RecordedProcessRoots: Sendable {
     var seen: Set<String> = [ownNamespace]
     for process in users.processes(mapping: image) {
       let folder = "/proc/\(process.identity.pid.rawValue)"
-      guard Self.isAlive(process, folder), let namespace = Self.target(folder + "/ns/mnt"), seen.insert(namespace).inserted
+      guard Self.isAlive(process, folder), let namespace = Self.target("\(process.identity.pid.rawValue)/ns/mnt"), seen.insert(namespace).inserted
       else { continue }
       paths.append(folder + "/root")
     }
@@ -51,11 +51,8 @@ struct RecordedProcessRoots: Sendable {
     return String(decoding: bytes.prefix { $0 != 0x0a }, as: UTF8.self)
   }
 
-  /// What a link of `/proc` holds.
+  /// What a link below `/proc` holds.
   private static func target(_ path: String) -> String? {
-    var buffer = [UInt8](repeating: 0, count: 256)
-    // Safe: at most the buffer's size is written.
-    let count = unsafe buffer.withUnsafeMutableBytes { unsafe readlink(path, $0.baseAddress, $0.count) }
-    return count > 0 ? String(decoding: buffer.prefix(count), as: UTF8.self) : nil
+    try? LiveProcessFileSystem(root: "/proc").link(path)
   }
 }
