@@ -10,7 +10,8 @@ import Symbolize
 // --quiet prints how many have a name and nothing else: for measuring.
 
 func fail(_ text: String) -> Never {
-  fputs(text + "\n", stderr)
+  let bytes = Array((text + "\n").utf8)
+  _ = write(2, bytes, bytes.count)
   exit(1)
 }
 
