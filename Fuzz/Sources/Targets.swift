@@ -8,7 +8,7 @@ import Unwind
 
 /// Everything that reads bytes of strangers. A target must return, and soon, whatever the bytes are.
 enum Targets {
-  typealias Target = (name: String, run: ([UInt8]) -> Void)
+  typealias Target = (name: String, run: @Sendable ([UInt8]) -> Void)
 
   static let all: [Target] = [
     ("elf", elf), ("symbols", symbols), ("gopclntab", gopclntab), ("perfmap", perfMap), ("jitdump", jitDump),
@@ -16,7 +16,7 @@ enum Targets {
   ]
 
   /// Headers, notes, links, compressed sections, and what the recorder would copy.
-  private static func elf(_ bytes: [UInt8]) {
+  @Sendable private static func elf(_ bytes: [UInt8]) {
     let plan = ElfCopyPlan(byteCount: UInt64(bytes.count), mode: .symbols) { (offset, count) throws(Never) in
       let from = min(Int(clamping: offset.rawValue), bytes.count)
       return Array(bytes[from..<min(from + count, bytes.count)])
@@ -36,7 +36,7 @@ enum Targets {
   }
 
   /// A whole image, as `symbolize` reads it.
-  private static func symbols(_ bytes: [UInt8]) {
+  @Sendable private static func symbols(_ bytes: [UInt8]) {
     guard let image = try? ImageBytes(bytes) else { return }
     let locator = ImageLocator(access: NoFiles(), recordedCopy: { _ in image })
     var addresses: [ImageAddress] = []
@@ -48,7 +48,7 @@ enum Targets {
   }
 
   /// Go's table alone, in the smallest file there is around it; the first byte says of which version.
-  private static func gopclntab(_ bytes: [UInt8]) {
+  @Sendable private static func gopclntab(_ bytes: [UInt8]) {
     guard let first = bytes.first else { return }
     var table = Array(bytes.dropFirst())
     let magics: [UInt32] = [0xffff_fffb, 0xffff_fffa, 0xffff_fff0, 0xffff_fff1]
@@ -66,7 +66,7 @@ enum Targets {
     _ = try? UnwindTableBuilder.build(image.bytes)
   }
 
-  private static func perfMap(_ bytes: [UInt8]) {
+  @Sendable private static func perfMap(_ bytes: [UInt8]) {
     var whole = PerfMapReader()
     let symbols = whole.read(bytes.borrowedBytes)
     var pieces = PerfMapReader()
@@ -76,7 +76,7 @@ enum Targets {
     _ = JITSymbolTable(symbols).names(at: Array(symbols.map(\.address).sorted().prefix(64)))
   }
 
-  private static func jitDump(_ bytes: [UInt8]) {
+  @Sendable private static func jitDump(_ bytes: [UInt8]) {
     var reader = JITDumpReader()
     let symbols = reader.read(byteCount: UInt64(bytes.count)) { offset, count in
       let from = min(Int(clamping: offset), bytes.count)
@@ -86,15 +86,15 @@ enum Targets {
   }
 
   /// `.eh_frame`, `.debug_frame`, stubs and the rest of what a file says about its frames.
-  private static func unwind(_ bytes: [UInt8]) { _ = try? UnwindTableBuilder.build(bytes.borrowedBytes) }
+  @Sendable private static func unwind(_ bytes: [UInt8]) { _ = try? UnwindTableBuilder.build(bytes.borrowedBytes) }
 
-  private static func demangle(_ bytes: [UInt8]) {
+  @Sendable private static func demangle(_ bytes: [UInt8]) {
     let name = String(decoding: bytes, as: UTF8.self)
     for mode in DemangleMode.allCases { _ = Demangler.demangle(name, mode) }
   }
 
   /// One record of any kind, and a trace of nothing else.
-  private static func records(_ bytes: [UInt8]) {
+  @Sendable private static func records(_ bytes: [UInt8]) {
     var contents = TraceContents()
     var cursor = ByteCursor(bytes.borrowedBytes)
     while let kind = try? cursor.read("kind", as: UInt8.self), let count = try? cursor.read("length", as: UInt16.self) {
@@ -105,7 +105,7 @@ enum Targets {
   }
 
   /// A whole segment file.
-  private static func segment(_ bytes: [UInt8]) {
+  @Sendable private static func segment(_ bytes: [UInt8]) {
     let path = "/dev/shm/pyrorec-fuzz-\(getpid())"
     guard let file = try? OwnedDescriptor(open: path, O_RDWR | O_CREAT | O_TRUNC) else { return }
     defer { unlink(path) }

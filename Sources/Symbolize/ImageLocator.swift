@@ -129,7 +129,7 @@ package struct ImageLocator: Sendable {
   }
 
   /// The paths tried so far and what each of them gave.
-  private struct Search {
+  struct Search {
     let access: any DebugFileAccess
     var wanted: BuildID?
     var steps: [LocatorStep] = []
@@ -202,8 +202,9 @@ package struct ImageLocator: Sendable {
     }
 
     /// A file whose name alone says that it may belong: equal build IDs or the link's CRC must prove it.
-    mutating func byName(_ place: LocatorStep.Place, _ path: String, _ crc: UInt32?) -> ImageBytes? {
-      guard let file = open(place, path, below: ""), let found = buildID(of: file, place, path) else { return nil }
+    mutating func byName(_ place: LocatorStep.Place, _ name: String, _ crc: UInt32?, below root: String = "") -> ImageBytes? {
+      let path = root + name
+      guard let file = open(place, name, below: root), let found = buildID(of: file, place, path) else { return nil }
       if let wanted, let found {
         guard wanted == found else {
           note(place, path, .mismatch(.buildID(wanted: wanted, found: found)))

@@ -13,6 +13,8 @@ package struct LocatorStep: Hashable, Sendable {
     case globalBuildID
     /// `.gnu_debuglink` beside the file, in `.debug/`, or under `/usr/lib/debug`.
     case debugLink
+    /// Where distributions keep a kernel's debug file.
+    case kernelFile
     /// The file at its own path.
     case originalFile
     /// The cache that debuginfod clients share.

@@ -55,7 +55,8 @@ struct SymbolOptions: ParsableArguments {
     let locator = ImageLocator(
       debugDirectories: debugDirectory, sysroot: sysroot, access: files, recordedCopy: { copies.copy(of: $0) },
       processRoots: { roots.paths(for: $0) }, remote: DebuginfodClient(configuration))
-    return SymbolizeStage(symbolizer: Symbolizer(locator: locator), workers: workers)
+    return SymbolizeStage(
+      symbolizer: Symbolizer(locator: locator), workers: workers, kernelRelease: trace.reader.header.kernelRelease)
   }
 }
 
