@@ -412,7 +412,7 @@ def names():
         if len(functions) < 1000:
             continue
         choice = random.Random(1)
-        for name, count in (("many", 1000000), ("few", 10000)):
+        for name, count in (("many", 1000000), ("few", 100000)):
             with open(at(name), "w") as out:
                 for start, size in choice.choices(functions, k=count):
                     out.write("0x%x\n" % (start + choice.randrange(size)))
@@ -425,7 +425,7 @@ def names():
         found = {name: median(results[name]) for name in results}
         print("   %s: %d functions, %.1f million addresses a second" % (base, len(functions), 1 / found["ours"]), flush=True)
         table.add("names of 1,000,000 addresses of %s" % base, found["ours"], "C: sort and halve", found["c"], "s CPU", 1.5, "%.2f")
-        table.add("names of 10,000 addresses of %s (%.0f MB)" % (base, os.path.getsize(path) / 1e6), found["few"], "llvm-symbolizer",
+        table.add("names of 100,000 addresses of %s (%.0f MB)" % (base, os.path.getsize(path) / 1e6), found["few"], "llvm-symbolizer",
                   found["llvm"], "s CPU", 0.25, "%.2f")
 
 

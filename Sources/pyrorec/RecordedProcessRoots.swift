@@ -27,7 +27,8 @@ struct RecordedProcessRoots: Sendable {
     var seen: Set<String> = [ownNamespace]
     for process in users.processes(mapping: image) {
       let folder = "/proc/\(process.identity.pid.rawValue)"
-      guard Self.isAlive(process, folder), let namespace = Self.target("\(process.identity.pid.rawValue)/ns/mnt"), seen.insert(namespace).inserted
+      guard Self.isAlive(process, folder), let namespace = Self.target("\(process.identity.pid.rawValue)/ns/mnt"),
+        seen.insert(namespace).inserted
       else { continue }
       paths.append(folder + "/root")
     }
