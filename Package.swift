@@ -11,6 +11,9 @@ let common: [SwiftSetting] = [
 let strict = common + [.strictMemorySafety()]
 let lifetimes = strict + [.enableExperimentalFeature("Lifetimes")]
 
+// Optimized in debug builds too: a table that takes a second there would keep every test of a recording waiting.
+let optimized = lifetimes + [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
 // `:libNAME.a` links the archive, so that one file runs on a host that has none of these.
 let staticBPF: [LinkerSetting] = [
   .linkedLibrary(":libbpf.a"), .linkedLibrary(":libelf.a"), .linkedLibrary(":libz.a"), .linkedLibrary(":libzstd.a"),
@@ -37,8 +40,12 @@ let package = Package(
   targets: [
     // C: what the kernel side and Swift both read, and the libraries, one room each.
     .target(name: "CRecorderABI", path: "bpf/abi"),
+    .target(name: "CUnwind", dependencies: ["CRecorderABI"], path: "bpf/host", cSettings: [.headerSearchPath("..")]),
     .systemLibrary(name: "CLZ4", path: "Sources/CLZ4"),
     .systemLibrary(name: "CZlib", path: "Sources/CZlib"),
+    .systemLibrary(name: "CZstd", path: "Sources/CZstd"),
+    .systemLibrary(name: "CLzma", path: "Sources/CLzma"),
+    .systemLibrary(name: "CDeflate", path: "Sources/CDeflate"),
     .target(name: "CLibBPF", path: "Sources/CLibBPF", linkerSettings: staticBPF),
     .target(name: "CLaunch", path: "Sources/CLaunch"),
     .target(name: "CMapping", path: "Sources/CMapping"),
@@ -53,15 +60,21 @@ let package = Package(
     .target(
       name: "TraceFormat", dependencies: ["Base", "CLZ4"], swiftSettings: lifetimes,
       linkerSettings: staticLZ4),
-    // zlib's archive is among `staticBPF`: named here too, it would come before libelf, which needs it after.
-    .target(name: "ObjectFile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
+    // zstd's archive is among `staticBPF`: named here too, it would come before libelf, which needs it after.
+    .target(
+      name: "ObjectFile", dependencies: ["Base", "CDeflate", "CZstd", "CLzma"], swiftSettings: lifetimes,
+      linkerSettings: [.linkedLibrary(":libdeflate.a"), .linkedLibrary(":liblzma.a")]),
     .target(name: "Profile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
     room("Targets", ["Base"]),
-    room("Unwind", ["Base", "ObjectFile", "CRecorderABI"], settings: lifetimes),
-    room("Symbolize", ["Base", "ObjectFile", "CDemangle"], settings: lifetimes),
+    room("Configuration", ["Base", "Targets"]),
+    room("JFR", ["Base"], settings: lifetimes),
+    room("JavaProfiles", ["Base", "JFR", "Profile"], settings: lifetimes),
+    room("Unwind", ["Base", "ObjectFile", "CRecorderABI"], settings: optimized),
+    .target(name: "DebugInfo", dependencies: ["Base", "ObjectFile"], swiftSettings: lifetimes),
+    room("Symbolize", ["Base", "ObjectFile", "DebugInfo", "CDemangle"], settings: lifetimes),
     .target(
       name: "Recorder",
-      dependencies: ["Base", "TraceFormat", "ObjectFile", "Targets", "Unwind", "CRecorderABI", "CLibBPF", "CLaunch"],
+      dependencies: ["Base", "TraceFormat", "ObjectFile", "Targets", "Unwind", "CRecorderABI", "CUnwind", "CLibBPF", "CLaunch"],
       swiftSettings: lifetimes, plugins: ["CompileBPF"]),
     room("Replayer", ["Base", "TraceFormat", "Symbolize", "ObjectFile", "Targets", "Profile"], settings: lifetimes),
     room("HTTP", ["CCurl"]),
@@ -70,8 +83,8 @@ let package = Package(
     .executableTarget(
       name: "pyrorec",
       dependencies: [
-        "Base", "TraceFormat", "ObjectFile", "Targets", "Profile", "Symbolize", "Recorder", "Replayer", "Uploader",
-        "HTTP", "Debuginfod",
+        "Base", "TraceFormat", "ObjectFile", "Targets", "Configuration", "Profile", "JFR", "JavaProfiles", "Symbolize", "Recorder", "Replayer",
+        "Uploader", "HTTP", "Debuginfod",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -83,11 +96,15 @@ let package = Package(
     tests("BaseTests", ["Base"]),
     tests("TraceFormatTests", ["TraceFormat", "Base"]),
     tests("ObjectFileTests", ["ObjectFile", "Base"]),
+    tests("DebugInfoTests", ["DebugInfo", "ObjectFile", "Base"]),
     tests("TargetsTests", ["Targets", "Base"]),
+    tests("ConfigurationTests", ["Configuration", "Targets", "Base"]),
     tests("ProfileTests", ["Profile", "Base"]),
     tests("UnwindTests", ["Unwind", "ObjectFile", "Base"]),
+    tests("JFRTests", ["JFR", "Base"]),
+    tests("JavaProfilesTests", ["JavaProfiles", "JFR", "Profile", "Base"]),
     tests("SymbolizeTests", ["Symbolize", "ObjectFile", "Base"]),
-    tests("RecorderTests", ["Recorder", "TraceFormat", "ObjectFile", "Unwind", "Base", "CRecorderABI"]),
+    tests("RecorderTests", ["Recorder", "TraceFormat", "ObjectFile", "Unwind", "Base", "CRecorderABI", "CUnwind"]),
     tests("ReplayerTests", ["Replayer", "TraceFormat", "Symbolize", "Profile", "Targets", "Base"]),
     tests("UploaderTests", ["Uploader", "HTTP", "Profile", "Base"]),
     tests("DebuginfodTests", ["Debuginfod", "Symbolize", "ObjectFile", "HTTP", "Base"]),
@@ -101,9 +118,12 @@ let package = Package(
 // Not part of the product, built on request:
 //   PYROREC_TOOLS=1 swift run push-receiver           takes pushes by Pyroscope's rules, for trying uploads without a server
 //   PYROREC_TOOLS=1 swift run segment-copy FROM TO    writes a trace's records again, and says how long it took
-//   PYROREC_TOOLS=1 swift run unwind-tables           builds unwind tables of files, and measures or prints them
-//   PYROREC_TOOLS=1 swift run symbol-names FILE       prints the functions and lines of the addresses it reads
+//   PYROREC_TOOLS=1 swift run unwind-tables               builds unwind tables of files, and measures or prints them
+//   PYROREC_TOOLS=1 swift run symbol-names FILE           prints the functions and lines of the addresses it reads
 if Context.environment["PYROREC_TOOLS"] != nil {
+  // How long relabelling takes: Benchmarks/relabel.
+  package.targets.append(
+    .executableTarget(name: "relabel-bench", dependencies: ["Targets"], path: "Benchmarks/relabel", swiftSettings: common))
   package.targets.append(
     .executableTarget(
       name: "push-receiver", dependencies: ["TestSupport", "Profile", "Base"], path: "Tests/PushReceiver",
@@ -114,17 +134,24 @@ if Context.environment["PYROREC_TOOLS"] != nil {
   package.targets.append(
     .executableTarget(
       name: "unwind-tables", dependencies: ["Unwind", "Base"], path: "Benchmarks/UnwindTables", swiftSettings: common,
-      linkerSettings: [.linkedLibrary(":libz.a")]))
+      linkerSettings: [.linkedLibrary(":libzstd.a")]))
   package.targets.append(
     .executableTarget(
       name: "symbol-names", dependencies: ["Symbolize", "Base"], path: "Benchmarks/Names", swiftSettings: common,
-      linkerSettings: [.linkedLibrary(":libz.a")]))
+      linkerSettings: [.linkedLibrary(":libzstd.a")]))
+  // Prints the frames of addresses, for comparing with llvm-symbolizer and for measuring (scripts/compare-dwarf, Benchmarks/):
+  //   PYROREC_TOOLS=1 swift build -c release --product dwarf-frames
+  package.targets.append(
+    .executableTarget(
+      name: "dwarf-frames", dependencies: ["DebugInfo", "Base"], path: "Tests/DwarfFrames",
+      swiftSettings: common + [.enableExperimentalFeature("Lifetimes")],
+      linkerSettings: [.linkedLibrary(":libzstd.a")]))
 }
 
 // For scripts/fuzz, nothing else than what is fuzzed, with the sanitizers: quick to build and without other packages.
 if Context.environment["PYROREC_TOOLS"] == "fuzz" {
-  let rooms = ["Base", "ObjectFile", "Unwind", "Symbolize", "TraceFormat", "Profile", "Targets", "Replayer"]
-  let libraries = ["CRecorderABI", "CLZ4", "CZlib", "CMapping", "CDemangle"]
+  let rooms = ["Base", "ObjectFile", "Unwind", "DebugInfo", "Symbolize", "TraceFormat", "Profile", "Targets", "Replayer"]
+  let libraries = ["CRecorderABI", "CLZ4", "CZlib", "CDeflate", "CZstd", "CLzma", "CMapping", "CDemangle"]
   let sanitizers = ["-sanitize=fuzzer,address", "-use-ld=lld"]
   package.products = []
   package.dependencies = []
@@ -136,5 +163,5 @@ if Context.environment["PYROREC_TOOLS"] == "fuzz" {
     .executableTarget(
       name: "fuzz", dependencies: rooms.map { .byName(name: $0) }, path: "Fuzz/Sources",
       swiftSettings: common + [.unsafeFlags(["-sanitize=fuzzer,address"])],
-      linkerSettings: [.linkedLibrary(":libz.a"), .unsafeFlags(sanitizers)]))
+      linkerSettings: [.linkedLibrary(":libzstd.a"), .unsafeFlags(sanitizers)]))
 }

@@ -24,12 +24,17 @@ struct {
 	__uint(max_entries, 1 << 20);
 } events SEC(".maps");
 
+/* As much of a struct pyrorec_sample as the kernel's own walks fill. */
+struct walked_sample {
+	__u64 words[PYROREC_SAMPLE_HEADER_BYTES / 8 + 2 * PYROREC_MAX_FRAMES];
+};
+
 /* A sample is put together here, because only its used part goes to the ring buffer. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct pyrorec_sample);
+	__type(value, struct walked_sample);
 } scratch SEC(".maps");
 
 struct {
@@ -98,6 +103,67 @@ static __always_inline __u64 process_start_time(void)
 	return BPF_CORE_READ(task, group_leader, start_boottime);
 }
 
+static __always_inline void begin(struct pyrorec_sample *sample, __u64 id)
+{
+	sample->kind = PYROREC_EVENT_SAMPLE;
+	sample->extra_kind = 0;
+	sample->extra_words = 0;
+	sample->cpu = bpf_get_smp_processor_id();
+	sample->pid = id >> 32;
+	sample->tid = (__u32)id;
+	sample->event = 0;
+	sample->guesses = 0;
+	sample->guess_reason = 0;
+	sample->first_guess = 0;
+	sample->generation = 0;
+	sample->time = bpf_ktime_get_ns();
+	sample->start_time = process_start_time();
+	sample->weight = 1;
+}
+
+static __always_inline __u32 kernel_stack(void *ctx, struct pyrorec_sample *sample, __u32 user)
+{
+	long got = bpf_get_stack(ctx, &sample->words[user], STACK_BYTES, 0);
+	__u32 kernel = got > 0 ? (__u32)got / sizeof(__u64) : 0;
+
+	if (kernel > PYROREC_MAX_FRAMES)
+		kernel = PYROREC_MAX_FRAMES;
+	sample->kernel_frames = kernel;
+	return kernel;
+}
+
+static __always_inline void output(struct pyrorec_sample *sample, __u64 limit, __u64 waiting, __u64 words)
+{
+	__u64 bytes = PYROREC_SAMPLE_HEADER_BYTES + words * sizeof(__u64);
+
+	if (bytes > limit)
+		bytes = limit;
+	/* Waking the recorder for each sample would cost more than taking it. */
+	__u64 flags = waiting >= settings.wakeup_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	count(PYROREC_COUNTER_TAKEN);
+	if (bpf_ringbuf_output(&events, sample, bytes, flags))
+		count(PYROREC_COUNTER_LOST);
+}
+
+/* The kernel's own walk along frame pointers. */
+static __always_inline __u32 walk_user_stack(void *ctx, struct pyrorec_sample *sample)
+{
+	long got = bpf_get_stack(ctx, sample->words, STACK_BYTES, BPF_F_USER_STACK);
+	__u32 user = got > 0 ? (__u32)got / sizeof(__u64) : 0;
+
+	if (user > PYROREC_MAX_FRAMES)
+		user = PYROREC_MAX_FRAMES;
+	/* Less than nothing is the kernel's word for no user registers, as in a kernel thread: nothing is missing. */
+	if (got < 0)
+		sample->result = PYROREC_UNWIND_COMPLETE;
+	else if (user == PYROREC_MAX_FRAMES)
+		sample->result = PYROREC_UNWIND_TRUNCATED_BY_DEPTH;
+	else
+		sample->result = PYROREC_UNWIND_FRAME_POINTERS;
+	return user;
+}
+
+/* For kernels that lack what on_sample_tables needs, and for those who ask for it. */
 SEC("perf_event")
 int on_sample(struct bpf_perf_event_data *ctx)
 {
@@ -110,49 +176,15 @@ int on_sample(struct bpf_perf_event_data *ctx)
 	struct pyrorec_sample *sample = bpf_map_lookup_elem(&scratch, &zero);
 	if (!sample)
 		return 0;
-	sample->kind = PYROREC_EVENT_SAMPLE;
-	sample->extra_kind = 0;
-	sample->extra_words = 0;
-	sample->cpu = bpf_get_smp_processor_id();
-	sample->pid = pid;
-	sample->tid = (__u32)id;
-	sample->event = 0;
-	sample->reserved = 0;
-	sample->reserved2 = 0;
-	sample->time = bpf_ktime_get_ns();
-	sample->start_time = process_start_time();
-	sample->weight = 1;
-
-	long got = bpf_get_stack(ctx, sample->words, STACK_BYTES, BPF_F_USER_STACK);
-	__u32 user = got > 0 ? (__u32)got / sizeof(__u64) : 0;
-	if (user > PYROREC_MAX_FRAMES)
-		user = PYROREC_MAX_FRAMES;
+	begin(sample, id);
+	__u32 user = walk_user_stack(ctx, sample);
 	sample->user_frames = user;
-	/* Less than nothing is the kernel's word for no user registers, as in a kernel thread: nothing is missing. */
-	if (got < 0)
-		sample->result = PYROREC_UNWIND_COMPLETE;
-	else if (user == PYROREC_MAX_FRAMES)
-		sample->result = PYROREC_UNWIND_TRUNCATED_BY_DEPTH;
-	else
-		sample->result = PYROREC_UNWIND_FRAME_POINTERS;
-
-	got = bpf_get_stack(ctx, &sample->words[user], STACK_BYTES, 0);
-	__u32 kernel = got > 0 ? (__u32)got / sizeof(__u64) : 0;
-	if (kernel > PYROREC_MAX_FRAMES)
-		kernel = PYROREC_MAX_FRAMES;
-	sample->kernel_frames = kernel;
-
-	__u64 bytes = PYROREC_SAMPLE_HEADER_BYTES + (user + kernel) * sizeof(__u64);
-	if (bytes > sizeof *sample)
-		bytes = sizeof *sample;
-	/* Waking the recorder for each sample would cost more than taking it. */
-	__u64 flags = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) >= settings.wakeup_bytes ? BPF_RB_FORCE_WAKEUP
-											     : BPF_RB_NO_WAKEUP;
-	count(PYROREC_COUNTER_TAKEN);
-	if (bpf_ringbuf_output(&events, sample, bytes, flags))
-		count(PYROREC_COUNTER_LOST);
+	__u32 kernel = kernel_stack(ctx, sample, user);
+	output(sample, sizeof(struct walked_sample), bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA), user + kernel);
 	return 0;
 }
+
+#include "unwind_program.h"
 
 /* The child of a process that is recorded is recorded from its first instruction, before the recorder knows of it. */
 SEC("raw_tracepoint/sched_process_fork")

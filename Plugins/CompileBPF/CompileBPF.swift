@@ -26,7 +26,7 @@ import PackagePlugin
         executable: try context.tool(named: "EmbedBPF").url,
         arguments: [
           output.path, clang.url.path, "-target", "bpf", "-mcpu=v3", "-O2", "-g", "-Wall", "-Werror",
-          "-I", root.appending(path: "abi/include").path, "-I", root.appending(path: "include").path,
+          "-I", root.appending(path: "abi/include").path, "-I", root.appending(path: "include").path, "-I", root.path,
         ] + machine + ["-c", source.path],
         inputFiles: inputs, outputFiles: [output])
     ]

@@ -151,4 +151,11 @@ extension RawSpan {
     // Safe: within bounds by the guard above.
     return Value(littleEndian: unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: Value.self))
   }
+
+  /// The eight bytes from `offset` as a number, least significant byte first, or `nil` when fewer are there.
+  @inlinable public func word(at offset: Int) -> UInt64? {
+    guard offset >= 0, offset <= byteCount &- 8 else { return nil }
+    // Safe: within bounds by the guard above.
+    return UInt64(littleEndian: unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
+  }
 }

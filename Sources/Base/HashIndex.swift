@@ -56,14 +56,16 @@ public struct HashIndex: Sendable {
 /// Mixes integers into a hash, seeded anew in each process so that nobody can prepare names or addresses that collide.
 @frozen public struct IntegerHash: Sendable {
   @usableFromInline static let seed = UInt64(truncatingIfNeeded: Hasher().finalize()) | 1
-  public var value: UInt64
+  @usableFromInline var state: UInt64
+  /// The hash of what was taken in so far.
+  @inlinable @inline(__always) public var value: UInt64 { state }
 
-  public init() { value = Self.seed }
+  public init() { state = Self.seed }
 
   /// Takes `number` in.
   @inlinable @inline(__always)
   public mutating func combine(_ number: UInt64) {
-    value = Self.mixed(value, number)
+    state = Self.mixed(state, number)
   }
 
   @inlinable @inline(__always)
@@ -80,10 +82,10 @@ public struct HashIndex: Sendable {
   public mutating func combine(bytes: Span<UInt8>) {
     let raw = unsafe bytes.bytes
     var offset = 0
-    var state = value ^ UInt64(truncatingIfNeeded: raw.byteCount)
+    var mixed = state ^ UInt64(truncatingIfNeeded: raw.byteCount)
     while offset &+ 8 <= raw.byteCount {
       // Safe: eight bytes from `offset` lie inside by the loop's condition.
-      state = Self.mixed(state, unsafe raw.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
+      mixed = Self.mixed(mixed, unsafe raw.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
       offset &+= 8
     }
     var rest: UInt64 = 0
@@ -92,6 +94,6 @@ public struct HashIndex: Sendable {
       rest = rest &<< 8 | UInt64(unsafe raw.unsafeLoad(fromByteOffset: offset, as: UInt8.self))
       offset &+= 1
     }
-    value = Self.mixed(state, rest)
+    state = Self.mixed(mixed, rest)
   }
 }

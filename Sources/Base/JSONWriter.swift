@@ -65,6 +65,9 @@ public struct JSONWriter: Sendable {
     array(body)
   }
 
+  /// Only the key: the value is what is written next.
+  public mutating func member(_ key: String) { self.key(key) }
+
   // MARK: Spelling
 
   private mutating func key(_ key: String) {

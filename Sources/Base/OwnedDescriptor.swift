@@ -71,31 +71,21 @@ package struct OwnedDescriptor: ~Copyable, Sendable {
 /// - Throws: `SystemCallError` with `EFBIG` when it holds more than `limit` bytes.
 package func contents(of path: String, limit: Int) throws(SystemCallError) -> [UInt8] {
   let file = try OwnedDescriptor(open: path, O_RDONLY)
-  // `/proc` gives a page at a time: read behind one another into one buffer, which doubles when it is full.
   var all: [UInt8] = []
-  var room = 4096
-  while true {
-    var failure: Int32 = 0
-    var isAtEnd = false
-    // Safe: copies `all` and reads behind it, up to the buffer's end.
-    let grown = unsafe [UInt8](unsafeUninitializedCapacity: room) { buffer, filled in
-      unsafe all.withUnsafeBytes { unsafe UnsafeMutableRawBufferPointer(buffer).copyMemory(from: $0) }
-      filled = all.count
-      while filled < room, !isAtEnd, failure == 0 {
-        let got = retryingOnInterrupt {
-          unsafe Glibc.read(file.rawValue, buffer.baseAddress?.advanced(by: filled), room - filled)
-        }
-        if got < 0 { failure = errno }
-        isAtEnd = got == 0
-        filled += max(got, 0)
-      }
+  var failure: Int32 = 0
+  // `/proc` gives a page at a time, most of its files have less: nothing is taken from the heap but what is there.
+  unsafe withUnsafeTemporaryAllocation(byteCount: 1 << 14, alignment: 16) { buffer in
+    while all.count <= limit {
+      // Safe: at most the buffer's size is read, and as much is copied as was read.
+      let got = retryingOnInterrupt { unsafe Glibc.read(file.rawValue, buffer.baseAddress, buffer.count) }
+      if got < 0 { failure = errno }
+      if got <= 0 { break }
+      unsafe all.append(contentsOf: buffer[..<got])
     }
-    guard failure == 0 else { throw SystemCallError(call: "read", path: path, code: failure) }
-    all = grown
-    guard all.count <= limit else { throw SystemCallError(call: "read", path: path, code: EFBIG) }
-    if isAtEnd { return all }
-    room *= 2
   }
+  guard failure == 0 else { throw SystemCallError(call: "read", path: path, code: failure) }
+  guard all.count <= limit else { throw SystemCallError(call: "read", path: path, code: EFBIG) }
+  return all
 }
 
 extension OwnedDescriptor {

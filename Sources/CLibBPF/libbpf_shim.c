@@ -90,3 +90,16 @@ void pyrorec_sideband_attr(struct perf_event_attr *attr, int is_lives, __u32 wak
 	attr->watermark = 1;
 	attr->wakeup_watermark = wakeup_bytes;
 }
+
+void pyrorec_store_release(__u64 *to, __u64 value) { __atomic_store_n(to, value, __ATOMIC_RELEASE); }
+
+/* linux/membarrier.h: with this command it is the kernel's synchronize_rcu. */
+int pyrorec_wait_for_running_programs(void)
+{
+	return (int)syscall(SYS_membarrier, 1 /* MEMBARRIER_CMD_GLOBAL */, 0, 0);
+}
+
+int pyrorec_has_helper(__u32 helper)
+{
+	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_PERF_EVENT, (enum bpf_func_id)helper, NULL) == 1;
+}

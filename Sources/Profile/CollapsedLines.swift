@@ -14,6 +14,8 @@ struct CollapsedLines {
   /// By location: its frames in `locationFrames`, outermost first.
   private var locationFrames: [UInt32] = []
   private var locationEnds: [Int] = []
+  /// By node of the tree of stacks: the frames of its stack.
+  private var depths: [UInt32] = []
   /// The texts of all lines one after another, each from its root.
   private var rows: [UInt32] = []
   private var lines: [Line] = []
@@ -42,23 +44,29 @@ struct CollapsedLines {
       }
       locationEnds.append(locationFrames.count)
     }
-    rows.reserveCapacity(profile.samples.locations.count + profile.samples.count)
+    depths = profile.samples.stackTable.sums { UInt32(Self.frameRange($0.index, locationEnds).count) }
+    rows.reserveCapacity(profile.samples.stacks.reduce(profile.samples.count) { $0 + Int(depths[$1.index]) })
     lines.reserveCapacity(profile.samples.count)
+  }
+
+  private static func frameRange(_ location: Int, _ ends: [Int]) -> Range<Int> {
+    (location == 0 ? 0 : ends[location - 1])..<ends[location]
   }
 
   mutating func append(_ sample: Int, of profile: Profile, count: Int64) {
     let start = rows.count
     rows.append(comm(of: sample, profile))
-    var place = profile.samples.locationRange(sample).upperBound
-    let first = profile.samples.locationRange(sample).lowerBound
-    while place > first {
-      place -= 1
-      let location = profile.samples.locations[place].index
-      var frame = location == 0 ? 0 : locationEnds[location - 1]
-      while frame < locationEnds[location] {
-        rows.append(locationFrames[frame])
-        frame += 1
+    var stack = profile.samples.stacks[sample]
+    rows.append(contentsOf: repeatElement(0, count: Int(depths[stack.index])))
+    // The tree leads from the leaf up; the row begins at the root.
+    var place = rows.count
+    while stack != .empty {
+      let node = profile.samples.stackTable.nodes[stack.index]
+      for frame in Self.frameRange(node.location.index, locationEnds).reversed() {
+        place -= 1
+        rows[place] = locationFrames[frame]
       }
+      stack = node.caller
     }
     lines.append(Line(start: start, end: rows.count, count: count))
   }

@@ -308,19 +308,27 @@ private struct RawPprof {
       profile.locations.isKernel.append(false)
       profile.locations.lineEnds.append(location.lineEnd)
     }
-    profile.samples.locations.reserveCapacity(stacks.count)
-    for id in stacks {
-      profile.samples.locations.append(LocationHandle(try locationPlaces.place(id, "location_id")))
+    var stackPath = StackPath()
+    var labelIndex = LabelIndex()
+    var stack: [LocationHandle] = []
+    for sample in stackEnds.indices {
+      stack.removeAll(keepingCapacity: true)
+      for id in stacks[(sample == 0 ? 0 : stackEnds[sample - 1])..<stackEnds[sample]] {
+        stack.append(LocationHandle(try locationPlaces.place(id, "location_id")))
+      }
+      let number = stackPath.add(stack.span, to: &profile.samples.stackTable)
+      profile.samples.stacks.append(number)
+      var list: [SampleLabel] = []
+      for label in labels[(sample == 0 ? 0 : labelEnds[sample - 1])..<labelEnds[sample]] {
+        list.append(
+          SampleLabel(
+            key: try string(label.key, "key"), text: try string(label.text, "str"), number: label.number,
+            unit: try string(label.unit, "num_unit")))
+      }
+      let labelsNumber = labelIndex.number(of: list, in: &profile.samples)
+      profile.samples.labelsOfSample.append(labelsNumber)
     }
-    profile.samples.locationEnds = stackEnds
     profile.samples.values = values
-    for label in labels {
-      profile.samples.labels.append(
-        SampleLabel(
-          key: try string(label.key, "key"), text: try string(label.text, "str"), number: label.number,
-          unit: try string(label.unit, "num_unit")))
-    }
-    profile.samples.labelEnds = labelEnds
     profile.samples.threadNames = [StringHandle](repeating: .empty, count: stackEnds.count)
     for comment in comments { profile.comments.append(try string(comment, "comment")) }
     profile.defaultSampleType = try string(defaultSampleType, "default_sample_type")

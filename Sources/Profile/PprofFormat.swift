@@ -15,9 +15,10 @@ package enum PprofFormat: ProfileFormat {
 
   /// The protobuf message without the gzip around it.
   package static func message(_ profile: Profile) -> [UInt8] {
-    var writer = ProtobufWriter(capacity: PprofSize.estimate(profile))
+    let sizes = SampleSizes(profile)
+    var writer = ProtobufWriter(capacity: PprofSize.estimate(profile) + sizes.estimate(profile))
     for type in profile.sampleTypes { writer.valueType(PprofField.Profile.sampleType, type) }
-    writer.samples(profile)
+    writer.samples(profile, sizes)
     writer.mappings(profile)
     writer.locations(profile)
     writer.functions(profile)
@@ -41,8 +42,7 @@ enum PprofSize {
   /// About what the message will take; a little more than less.
   static func estimate(_ profile: Profile) -> Int {
     profile.strings.bytes.count + profile.strings.count * 3 + profile.functions.count * 16
-      + profile.locations.count * 16 + profile.locations.lines.count * 8 + profile.samples.locations.count * 3
-      + profile.samples.values.count * 6 + profile.samples.labels.count * 12 + profile.mappings.count * 64 + 4096
+      + profile.locations.count * 16 + profile.locations.lines.count * 8 + profile.mappings.count * 64 + 4096
   }
 
   /// The bytes with the tag (field numbers below 16) and length that go before them.
@@ -61,6 +61,26 @@ enum PprofSize {
   }
 }
 
+/// Bytes that the parts of samples take.
+private struct SampleSizes {
+  /// By node of the tree of stacks.
+  let stacks: [UInt32]
+
+  init(_ profile: Profile) {
+    stacks = profile.samples.stackTable.sums { UInt32(ProtobufWriter.varintSize(UInt64($0.rawValue) + 1)) }
+  }
+
+  /// About what all samples take; a little more than less.
+  func estimate(_ profile: Profile) -> Int {
+    let samples = profile.samples
+    var size = samples.values.count * 8 + samples.count * 8
+    for index in 0..<samples.count {
+      size += Int(stacks[samples.stacks[index].index]) + samples.labelRange(samples.labelsOfSample[index]).count * 12
+    }
+    return size
+  }
+}
+
 extension ProtobufWriter {
   fileprivate mutating func valueType(_ field: UInt64, _ type: SampleType) {
     message(field) {
@@ -69,39 +89,49 @@ extension ProtobufWriter {
     }
   }
 
-  fileprivate mutating func samples(_ profile: Profile) {
+  fileprivate mutating func samples(_ profile: Profile, _ sizes: SampleSizes) {
     let samples = profile.samples
-    let stacks = samples.locations.span
+    let nodes = samples.stackTable.nodes.span
     let values = samples.values.span
     let width = profile.sampleTypes.count
-    var start = 0
+    let lists = (0..<samples.labelEnds.count).map { Self.labels(profile, SampleLabels(UInt32($0))) }
+    // By node: where its stack was first written, + 1, so that it is copied from there.
+    var written = [UInt32](repeating: 0, count: nodes.count)
     for index in 0..<samples.count {
-      let end = samples.locationEnds[index]
-      var stackSize = 0
-      for place in start..<end { stackSize += Self.varintSize(UInt64(stacks[place].rawValue) + 1) }
+      let stackSize = Int(sizes.stacks[samples.stacks[index].index])
       var valueSize = 0
       for place in index * width..<(index + 1) * width { valueSize += Self.varintSize(UInt64(bitPattern: values[place])) }
-      var size = (stackSize == 0 ? 0 : PprofSize.framed(stackSize)) + PprofSize.framed(valueSize)
-      let labels = samples.labelRange(index)
-      for place in labels { size += PprofSize.framed(PprofSize.label(samples.labels[place])) }
-
-      delimited(PprofField.Profile.sample, length: size)
+      let labels = lists[samples.labelsOfSample[index].index]
+      delimited(
+        PprofField.Profile.sample,
+        length: (stackSize == 0 ? 0 : PprofSize.framed(stackSize)) + PprofSize.framed(valueSize) + labels.count)
       if stackSize != 0 {
         delimited(PprofField.Sample.locationID, length: stackSize)
-        for place in start..<end { varint(UInt64(stacks[place].rawValue) + 1) }
+        var stack = samples.stacks[index].index
+        while stack != 0, written[stack] == 0 {
+          written[stack] = UInt32(exactly: count + 1) ?? 0
+          varint(UInt64(nodes[stack].location.rawValue) + 1)
+          stack = nodes[stack].caller.index
+        }
+        if stack != 0 { again(from: Int(written[stack]) - 1, count: Int(sizes.stacks[stack])) }
       }
       delimited(PprofField.Sample.value, length: valueSize)
       for place in index * width..<(index + 1) * width { varint(UInt64(bitPattern: values[place])) }
-      for place in labels {
-        let label = samples.labels[place]
-        delimited(PprofField.Sample.label, length: PprofSize.label(label))
-        integer(PprofField.Label.key, UInt64(label.key.rawValue))
-        integer(PprofField.Label.text, UInt64(label.text.rawValue))
-        integer(PprofField.Label.number, label.number)
-        integer(PprofField.Label.unit, UInt64(label.unit.rawValue))
-      }
-      start = end
+      append(labels)
     }
+  }
+
+  /// A list of labels as it stands in each sample that has it.
+  private static func labels(_ profile: Profile, _ list: SampleLabels) -> [UInt8] {
+    var writer = ProtobufWriter()
+    for label in profile.samples.labels[profile.samples.labelRange(list)] {
+      writer.delimited(PprofField.Sample.label, length: PprofSize.label(label))
+      writer.integer(PprofField.Label.key, UInt64(label.key.rawValue))
+      writer.integer(PprofField.Label.text, UInt64(label.text.rawValue))
+      writer.integer(PprofField.Label.number, label.number)
+      writer.integer(PprofField.Label.unit, UInt64(label.unit.rawValue))
+    }
+    return writer.bytes
   }
 
   fileprivate mutating func mappings(_ profile: Profile) {

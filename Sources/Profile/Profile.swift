@@ -154,35 +154,6 @@ package struct LocationTable: Hashable, Sendable {
   }
 }
 
-/// Stacks and what they weigh.
-package struct SampleTable: Hashable, Sendable {
-  /// All stacks one after another, each leaf first.
-  var locations: [LocationHandle] = []
-  var locationEnds: [Int] = []
-  /// As many a sample as the profile has sample types.
-  var values: [Int64] = []
-  var labels: [SampleLabel] = []
-  var labelEnds: [Int] = []
-  /// What collapsed text starts a line with; empty when threads were not told apart.
-  package internal(set) var threadNames: [StringHandle] = []
-
-  package var count: Int { locationEnds.count }
-
-  mutating func reserve(_ samples: Int) {
-    locationEnds.reserveCapacity(samples)
-    values.reserveCapacity(samples)
-    labelEnds.reserveCapacity(samples)
-    threadNames.reserveCapacity(samples)
-  }
-
-  func locationRange(_ index: Int) -> Range<Int> { (index == 0 ? 0 : locationEnds[index - 1])..<locationEnds[index] }
-  func labelRange(_ index: Int) -> Range<Int> { (index == 0 ? 0 : labelEnds[index - 1])..<labelEnds[index] }
-
-  /// The stack of sample `index`, leaf first.
-  package func locations(_ index: Int) -> ArraySlice<LocationHandle> { locations[locationRange(index)] }
-  package func labels(_ index: Int) -> ArraySlice<SampleLabel> { labels[labelRange(index)] }
-}
-
 extension Profile {
   /// The values of sample `index`, one a sample type.
   package func values(ofSample index: Int) -> ArraySlice<Int64> {

@@ -14,6 +14,10 @@ package struct ProfileBuilder: Sendable {
   private var firstLocations: [UInt32] = []
   private var locationIndex = HashIndex()
   private var sampleIndex: HashIndex
+  private var stackPath = StackPath()
+  /// By node of the tree of stacks: a hash of its stack.
+  private var stackHashes: [UInt32] = [0]
+  private var labelIndex = LabelIndex()
 
   /// - Parameters: how many to make room for; more are possible.
   package init(expectedStrings: Int = 0, expectedSamples: Int = 0) {
@@ -176,30 +180,52 @@ package struct ProfileBuilder: Sendable {
     addSample(locations: locations.span, values: values.span, labels: labels, threadName: threadName)
   }
 
-  /// As the other, for a profile of one sample type.
-  package mutating func addSample(
-    locations: Span<LocationHandle>, value: Int64, labels: [SampleLabel] = [], threadName: StringHandle = .empty
-  ) {
-    let values: InlineArray<1, Int64> = [value]
-    addSample(locations: locations, values: values.span, labels: labels, threadName: threadName)
-  }
-
   private mutating func addSample(
     locations: Span<LocationHandle>, values: Span<Int64>, labels: [SampleLabel], threadName: StringHandle
   ) {
+    let stack = stackPath.add(locations, to: &profile.samples.stackTable)
+    hashStacks()
+    addSample(stack: stack, values: values, labels: self.labels(labels), threadName: threadName)
+  }
+
+  /// The stack that `location` makes when called from `caller`; better asked for once only.
+  package mutating func stack(_ location: LocationHandle, calledFrom caller: ProfileStack) -> ProfileStack {
+    let stack = profile.samples.stackTable.add(location, calledFrom: caller)
+    hashStacks()
+    return stack
+  }
+
+  @inline(__always)
+  private mutating func hashStacks() {
+    while stackHashes.count < profile.samples.stackTable.nodes.count {
+      let node = profile.samples.stackTable.nodes[stackHashes.count]
+      var hash = IntegerHash()
+      hash.combine(UInt64(stackHashes[node.caller.index]) << 32 | UInt64(node.location.rawValue))
+      stackHashes.append(UInt32(truncatingIfNeeded: hash.value &>> 32))
+    }
+  }
+
+  /// The number of this list of labels.
+  package mutating func labels(_ labels: [SampleLabel]) -> SampleLabels {
+    labelIndex.number(of: labels, in: &profile.samples)
+  }
+
+  /// As the others, for a stack and labels that are numbered already, in a profile of one sample type.
+  package mutating func addSample(stack: ProfileStack, value: Int64, labels: SampleLabels, threadName: StringHandle) {
+    let values: InlineArray<1, Int64> = [value]
+    addSample(stack: stack, values: values.span, labels: labels, threadName: threadName)
+  }
+
+  private mutating func addSample(
+    stack: ProfileStack, values: Span<Int64>, labels: SampleLabels, threadName: StringHandle
+  ) {
     precondition(values.count == profile.sampleTypes.count, "one value a sample type")
     var hash = IntegerHash()
-    hash.combine(threadName.rawValue)
-    for index in locations.indices { hash.combine(locations[index].rawValue) }
-    for label in labels {
-      hash.combine(UInt64(label.key.rawValue) << 32 | UInt64(label.text.rawValue))
-      hash.combine(UInt64(bitPattern: label.number))
-      hash.combine(label.unit.rawValue)
-    }
+    hash.combine(UInt64(stackHashes[stack.index]) << 32 | UInt64(threadName.rawValue))
+    hash.combine(labels.rawValue)
     let known = sampleIndex.find(hash.value) { place in
-      profile.samples.threadNames[place] == threadName
-        && profile.samples.isStack(place, locations)
-        && profile.samples.labels[profile.samples.labelRange(place)].elementsEqual(labels)
+      profile.samples.labelsOfSample[place] == labels && profile.samples.threadNames[place] == threadName
+        && profile.samples.stackTable.isSame(profile.samples.stacks[place], stack)
     }
     if let known {
       for index in values.indices {
@@ -209,12 +235,9 @@ package struct ProfileBuilder: Sendable {
       }
       return
     }
-    // Safe: the pointer is used only inside the closure.
-    unsafe locations.withUnsafeBufferPointer { unsafe profile.samples.locations.append(contentsOf: $0) }
-    profile.samples.locationEnds.append(profile.samples.locations.count)
+    profile.samples.stacks.append(stack)
     for index in values.indices { profile.samples.values.append(values[index]) }
-    profile.samples.labels.append(contentsOf: labels)
-    profile.samples.labelEnds.append(profile.samples.labels.count)
+    profile.samples.labelsOfSample.append(labels)
     profile.samples.threadNames.append(threadName)
     sampleIndex.insert(hash.value, place: profile.samples.count - 1)
   }
@@ -223,16 +246,6 @@ package struct ProfileBuilder: Sendable {
   package consuming func finish() -> Profile {
     profile.setMappingFlags()
     return profile
-  }
-}
-
-extension SampleTable {
-  fileprivate func isStack(_ index: Int, _ stack: Span<LocationHandle>) -> Bool {
-    let range = locationRange(index)
-    guard range.count == stack.count else { return false }
-    let known = locations.span.extracting(range)
-    for offset in stack.indices where known[offset] != stack[offset] { return false }
-    return true
   }
 }
 

@@ -34,6 +34,8 @@ private struct Part {
   private var functions: Places
   private var locations: Places
   private var mappings: Places
+  private var stackPath = StackPath()
+  private var labels = LabelIndex()
   /// At least the bytes of the message so far.
   private(set) var byteCount = 0
   /// What a reference to a string takes at most.
@@ -57,6 +59,8 @@ private struct Part {
     functions.clear()
     locations.clear()
     mappings.clear()
+    stackPath = StackPath()
+    labels = LabelIndex()
     _ = strings.add(0)
     if !whole.mappings.isEmpty { _ = add(mapping: MappingHandle(0)) }
     profile.sampleTypes = whole.sampleTypes.map { added($0) }
@@ -77,7 +81,8 @@ private struct Part {
   func cost(ofSample sample: Int) -> Int {
     let stack = whole.samples.locations(sample)
     // A new location's number is at most this.
-    let idSize = ProtobufWriter.varintSize(UInt64(profile.locations.count + stack.count + 1))
+    let depth = stack.reduce(0) { count, _ in count + 1 }
+    let idSize = ProtobufWriter.varintSize(UInt64(profile.locations.count + depth + 1))
     var stackSize = 0
     var tables = 0
     for location in stack {
@@ -130,16 +135,16 @@ private struct Part {
 
   mutating func add(sample: Int) {
     byteCount += cost(ofSample: sample)
-    for location in whole.samples.locations(sample) { profile.samples.locations.append(add(location: location)) }
-    profile.samples.locationEnds.append(profile.samples.locations.count)
+    let locations = whole.samples.locations(sample).map { add(location: $0) }
+    let stack = stackPath.add(locations.span, to: &profile.samples.stackTable)
+    profile.samples.stacks.append(stack)
     profile.samples.values.append(contentsOf: whole.values(ofSample: sample))
-    for label in whole.samples.labels(sample) {
-      profile.samples.labels.append(
-        SampleLabel(
-          key: add(string: label.key), text: add(string: label.text), number: label.number,
-          unit: add(string: label.unit)))
+    let list = whole.samples.labels(sample).map { label in
+      SampleLabel(
+        key: add(string: label.key), text: add(string: label.text), number: label.number, unit: add(string: label.unit))
     }
-    profile.samples.labelEnds.append(profile.samples.labels.count)
+    let number = labels.number(of: list, in: &profile.samples)
+    profile.samples.labelsOfSample.append(number)
     profile.samples.threadNames.append(add(string: whole.samples.threadNames[sample]))
   }
 

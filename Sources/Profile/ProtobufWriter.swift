@@ -30,6 +30,23 @@ package struct ProtobufWriter: Sendable {
     bytes.append(UInt8(truncatingIfNeeded: rest))
   }
 
+  package var count: Int { bytes.count }
+
+  /// Writes what was written elsewhere.
+  package mutating func append(_ more: [UInt8]) { bytes.append(contentsOf: more) }
+
+  /// Writes the `count` bytes from `start` on once more.
+  mutating func again(from start: Int, count: Int) {
+    let end = bytes.count
+    precondition(start >= 0 && count >= 0 && start + count <= end, "what is written again was written before")
+    bytes.append(contentsOf: repeatElement(0, count: count))
+    unsafe bytes.withUnsafeMutableBytes { buffer in
+      guard let base = buffer.baseAddress else { return }
+      // Safe: `count` bytes lie behind `start` and, since just now, behind `end`.
+      unsafe (base + end).copyMemory(from: base + start, byteCount: count)
+    }
+  }
+
   /// An integer field of proto3: nothing is written for 0.
   @inline(__always)
   package mutating func integer(_ field: UInt64, _ value: UInt64) {

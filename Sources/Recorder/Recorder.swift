@@ -1,4 +1,5 @@
 import Base
+import CLibBPF
 import CRecorderABI
 import Dispatch
 import Glibc
@@ -15,7 +16,10 @@ package final class Recorder {
   /// While threads and files that nobody has told of are seen for the first time, they are looked at sooner: by the first
   /// frame their names and copies are there.
   private static let firstDrainInterval: UInt64 = 200_000_000
+  /// How soon a program whose arguments were not set up is asked again, and after twice that again, and so on: most have
+  /// them at once, some never.
   private static let soon: UInt64 = 1_000_000
+  private static let latest: UInt64 = 32_000_000
   /// Beginnings of programs wake the loop, which first waits this long for what follows them: a program maps a dozen
   /// files in a few milliseconds, and each waking costs more than what it brings.
   private static let wakeupPause: UInt64 = 5_000_000
@@ -48,13 +52,19 @@ package final class Recorder {
     var settings = Sampler.Settings(frequencyHertz: configuration.frequencyHertz)
     settings.filtersProcesses = !selection.processes.isEmpty || !configuration.command.isEmpty
     settings.cgroupDescriptors = selection.cgroupDescriptors
+    var fallback: String?
+    if configuration.unwind == .tables {
+      fallback = KernelAbilities.missingForTables()
+      if fallback == nil { settings.unwindTableBytes = configuration.unwindTableBytes }
+    }
     let sampler = try Sampler(settings, cpuCount: cpus.count)
+    let unwinding = try Unwinding(sampler, files: files, cachePath: configuration.unwindCachePath)
     // Before sampling begins, so that no process starts unseen.
-    let sideband = try SidebandRings(cpus: cpus)
+    let sideband = try SidebandRings(cpus: cpus, tellsLivesAtOnce: unwinding != nil)
     let header = SegmentHeader(
       traceID: Self.randomBytes(16), anchor: Clock.anchor(), machine: host.machine, kernelRelease: host.kernelRelease,
       kernelVersion: host.kernelVersion, hostName: host.hostName, cpuCount: UInt32(cpus.count),
-      recorderVersion: configuration.recorderVersion, abilities: abilities())
+      recorderVersion: configuration.recorderVersion, abilities: abilities(unwinder: unwinding == nil ? .framePointers : .tables, fallback: fallback))
     let writer: SegmentWriter
     do throws(TraceError) {
       writer = try SegmentWriter(path: configuration.output, header: header, compressesImagesWell: configuration.images == .symbols)
@@ -76,7 +86,8 @@ package final class Recorder {
     Self.hurry()
     let session = Session(
       configuration: configuration, files: files, sampler: sampler, sideband: sideband, writer: writer, signals: signals,
-      tape: tape)
+      tape: tape, unwinding: unwinding)
+    session.report.unwindFallback = fallback
     session.onProgress = onProgress
     do throws(RecorderError) {
       return try session.run(command: command, targets: selection.processes, cpus: cpus, onReady: onReady)
@@ -88,14 +99,15 @@ package final class Recorder {
   }
 
   /// What the header says of the recorder's means, sorted by name.
-  private func abilities() -> [SegmentHeader.Ability] {
-    [
+  private func abilities(unwinder: RecorderConfiguration.Unwind, fallback: String?) -> [SegmentHeader.Ability] {
+    let fallbacks = fallback.map { [SegmentHeader.Ability(name: "unwinder_fallback", value: $0)] } ?? []
+    return [
       SegmentHeader.Ability(name: "clock", value: "monotonic"),
       SegmentHeader.Ability(name: "frequency_hz", value: String(configuration.frequencyHertz)),
       SegmentHeader.Ability(name: "images", value: configuration.images.rawValue),
       SegmentHeader.Ability(name: "scope", value: configuration.isSystemWide ? "system" : "selected"),
-      SegmentHeader.Ability(name: "unwinder", value: "frame-pointers"),
-    ]
+      SegmentHeader.Ability(name: "unwinder", value: unwinder.rawValue),
+    ] + fallbacks
   }
 
   /// Every mapped file may be held open; what the hard limit allows is ours to use.
@@ -126,7 +138,8 @@ package final class Recorder {
     private let tape: TapeWriter?
     private let copier: ImageCopier
     private let core: RecordingCore
-    private var report = RecordingReport()
+    private let unwinding: Unwinding?
+    var report = RecordingReport()
     /// Emptied and filled again: its memory is taken once.
     private var batch = KernelBatch(time: 0)
     private var failure: TraceError?
@@ -135,8 +148,9 @@ package final class Recorder {
 
     init(
       configuration: RecorderConfiguration, files: any ProcessFileSystem, sampler: Sampler, sideband: SidebandRings,
-      writer: SegmentWriter, signals: SignalDescriptor, tape: TapeWriter?
+      writer: SegmentWriter, signals: SignalDescriptor, tape: TapeWriter?, unwinding: Unwinding?
     ) {
+      self.unwinding = unwinding
       self.tape = tape
       self.configuration = configuration
       self.sampler = sampler
@@ -145,7 +159,7 @@ package final class Recorder {
       self.signals = signals
       copier = ImageCopier(sink: writer, mode: configuration.images, files: files, kernelNames: sampler.kernelNames)
       let answering: any ProcessFileSystem = tape.map { tape in TapingProcessFileSystem(files) { tape.write($0) } } ?? files
-      core = RecordingCore(files: answering, opener: LiveImageOpener(), sink: writer, copier: copier)
+      core = RecordingCore(files: answering, opener: LiveImageOpener(), sink: writer, copier: copier, unwinder: unwinding?.unwinder)
     }
 
     func run(
@@ -155,6 +169,7 @@ package final class Recorder {
       try waiter.add(sampler.descriptor, .samples)
       for descriptor in sideband.descriptors { try waiter.add(descriptor, .sideband) }
       try waiter.add(signals.descriptor, .signal)
+      if let unwinding { try waiter.add(unwinding.workshop.descriptor, .tables) }
       var lives: [OwnedLife] = []
       for pid in targets {
         try sampler.setTarget(pid, PYROREC_TARGET_ACTIVE)
@@ -204,6 +219,7 @@ package final class Recorder {
       var lastDrain = start
       var lastFlush = start
       var lastProgress = start
+      var patience = Recorder.soon
       var end: RecordingReport.End?
       while end == nil {
         let now = Clock.monotonic()
@@ -214,10 +230,15 @@ package final class Recorder {
         let interval = now &- start < Recorder.drainInterval ? Recorder.firstDrainInterval : Recorder.drainInterval
         let nextDrain = lastDrain &+ interval
         let rest = min(Self.untilNext(deadline, now), Self.untilNext(nextDrain, now))
-        let woken = waiter.wait(nanoseconds: core.wantsAnotherLookSoon ? min(rest, Recorder.soon) : rest)
+        let asksAgain = core.wantsAnotherLookSoon
+        let woken = waiter.wait(nanoseconds: asksAgain ? min(rest, patience) : rest)
+        patience = asksAgain && woken.isEmpty ? min(patience * 2, Recorder.latest) : Recorder.soon
+        if woken.contains(.tables) { attempt { () throws(TraceError) in try core.takeTables() } }
         if woken.contains(.sideband) { Self.pause(Recorder.wakeupPause) }
         let isDrainDue = Clock.monotonic() >= nextDrain
-        if isDrainDue || core.wantsSamples || !woken.isDisjoint(with: [.samples, .signal, .process]) {
+        // Tables and mappings wait for nothing: until the sampler has them, every sample carries its stack.
+        let isForTables = unwinding != nil && woken.contains(.sideband)
+        if isDrainDue || isForTables || core.wantsSamples || !woken.isDisjoint(with: [.samples, .signal, .process]) {
           drain(countsLosses: isDrainDue)
         } else {
           look()
@@ -259,9 +280,22 @@ package final class Recorder {
       drain(countsLosses: true)
       // What came too late for the look before, and the rest of the events.
       drain(countsLosses: true)
+      finishStacks()
       flush()
       finish(command: command, start: start, stop: stop, end: end ?? .duration)
       return report
+    }
+
+    /// Waits for the tables that samples wait for, so long.
+    private static let tablesPatience: UInt64 = 3_000_000_000
+
+    private func finishStacks() {
+      let deadline = Clock.monotonic() &+ Self.tablesPatience
+      while core.hasWaitingStacks, Clock.monotonic() < deadline, !signals.take() {
+        Self.pause(5_000_000)
+        attempt { () throws(TraceError) in try core.takeTables() }
+      }
+      attempt { () throws(TraceError) in try core.giveUpWaiting() }
     }
 
     private func eventRecord() -> EventRecord {

@@ -10,6 +10,13 @@ package struct RecorderConfiguration: Sendable {
     /// Only what they are.
     case none
   }
+  /// How user stacks are found.
+  package enum Unwind: String, Sendable, CaseIterable {
+    /// By unwind tables of the files that are mapped; by frame pointers where the kernel lacks what it takes.
+    case tables
+    /// By the kernel's own walk along frame pointers.
+    case framePointers = "frame-pointers"
+  }
   package var output = "trace.seg"
   /// Samples a second on each CPU.
   package var frequencyHertz = 97
@@ -23,6 +30,11 @@ package struct RecorderConfiguration: Sendable {
   /// Empty for none.
   package var command: [String] = []
   package var images = Images.symbols
+  package var unwind = Unwind.tables
+  /// Bytes for the rows of unwind tables. Taken when the recording begins, and not swappable.
+  package var unwindTableBytes = 64 << 20
+  /// The directory where unwind tables are kept from one recording to the next; its parent must be there. `nil` for none.
+  package var unwindCachePath: String?
   package var recorderVersion = ""
   /// Where the recorder's raw input goes, for tests of the recorder itself; `nil` for nowhere.
   package var tapePath: String?

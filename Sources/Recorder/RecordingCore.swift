@@ -1,4 +1,5 @@
 import Base
+import CRecorderABI
 package import TraceFormat
 
 /// What one look at the kernel's buffers brought, and when: all that the recorder's logic knows of the kernel.
@@ -28,7 +29,7 @@ package final class RecordingCore {
   static let maximumPendingNodes = 48_000
   static let maximumPendingSamples = 32_768
   /// How often a program is asked for its arguments, which are set up a moment after its name.
-  private static let argumentAttempts = 40
+  private static let argumentAttempts = 12
   /// How long a process is remembered after its exit, for samples that are still in the ring buffer.
   private static let keptAfterExit: UInt64 = 2_000_000_000
 
@@ -50,6 +51,7 @@ package final class RecordingCore {
   /// Held programs whose arguments were not set up yet, and how often they may still be asked.
   private var unsettled: [(index: Int, attemptsLeft: Int)] = []
   private var sampledUpTo: UInt64 = 0
+  private var recentFacts = ProcessFacts.Recent()
   private var exited: [(pid: UInt32, time: UInt64)] = []
   private var awaitingFacts: [RecordedProcess] = []
   /// Samples that wait for the next flush, a row for each CPU.
@@ -78,13 +80,30 @@ package final class RecordingCore {
     package var processes = 0
   }
 
-  package init(
+  /// `nil` where the sampler walks frame pointers.
+  private let unwinder: StackUnwinder?
+  private let waitingStacks: WaitingStacks?
+  private var breaks = UnwindBreaks()
+  /// Processes whose mappings changed since the sampler was told of them.
+  private var changedProcesses: Set<UInt32> = []
+
+  package convenience init(
     files: any ProcessFileSystem, opener: any ImageOpener, sink: any RecordSink, copier: any ImageCopying
+  ) {
+    self.init(files: files, opener: opener, sink: sink, copier: copier, unwinder: nil)
+  }
+
+  init(
+    files: any ProcessFileSystem, opener: any ImageOpener, sink: any RecordSink, copier: any ImageCopying,
+    unwinder: StackUnwinder?
   ) {
     self.files = files
     self.sink = sink
     self.copier = copier
+    self.unwinder = unwinder
+    waitingStacks = unwinder.map { WaitingStacks($0) }
     images = ImageTable(opener: opener)
+    if let unwinder { images.onNewImage = { unwinder.see($0) } }
   }
 
   // MARK: What is running when the recording begins
@@ -95,6 +114,16 @@ package final class RecordingCore {
     for pid in files.processes() where only?.contains(pid) ?? true {
       if processes[pid] == nil { adopt(pid, time: time) }
     }
+    publishChanges()
+  }
+
+  /// Tells the sampler which mappings the processes have that changed.
+  private func publishChanges() {
+    guard let unwinder, !changedProcesses.isEmpty else { return }
+    for pid in changedProcesses {
+      if let process = processes[pid] { unwinder.publish(process) }
+    }
+    changedProcesses.removeAll(keepingCapacity: true)
   }
 
   @discardableResult
@@ -103,7 +132,7 @@ package final class RecordingCore {
       lose(.overLimit, 1)
       return nil
     }
-    guard let facts = ProcessFacts(process: pid, in: files) else { return nil }
+    guard let facts = ProcessFacts(process: pid, recent: &recentFacts, in: files) else { return nil }
     let process = RecordedProcess(
       pid: pid, facts: facts, startTime: facts.startNanoseconds, scannedAt: time, programTime: time)
     if !facts.isKernelThread, let text = try? files.read("\(pid)/maps", limit: 64 << 20) {
@@ -118,6 +147,7 @@ package final class RecordingCore {
       }
     }
     processes[pid] = process
+    changedProcesses.insert(pid)
     return process
   }
 
@@ -169,6 +199,8 @@ package final class RecordingCore {
       hold(events[order[next]])
       next += 1
     }
+    publishChanges()
+    try finishWaitingStacks()
     forgetExited()
   }
 
@@ -190,7 +222,8 @@ package final class RecordingCore {
       var waiting = HeldEvent(event: event)
       if !followsOnlyKnown || processes[pid] != nil || children.contains(pid) {
         switch event.kind {
-        case .comm(_, isExec: true): waiting.facts = ProcessFacts(process: pid, in: files)
+        case .comm(_, isExec: true):
+          waiting.facts = ProcessFacts(process: pid, isNewProgram: true, recent: &recentFacts, in: files)
         case .mapping(let mapping):
           waiting.image = images.image(
             process: pid, start: mapping.start, byteCount: mapping.byteCount,
@@ -203,7 +236,7 @@ package final class RecordingCore {
   }
 
   private func hold(_ waiting: HeldEvent) {
-    if let facts = waiting.facts, facts.commandLine.isEmpty { unsettled.append((held.count, Self.argumentAttempts)) }
+    if let facts = waiting.facts, facts.commandLine.isEmpty, !facts.isZombie { unsettled.append((held.count, Self.argumentAttempts)) }
     held.append(waiting)
   }
 
@@ -228,6 +261,7 @@ package final class RecordingCore {
       else { return }
       let child = RecordedProcess(forkOf: source, pid: pid, time: time)
       processes[pid] = child
+      changedProcesses.insert(pid)
       threads[event.thread.rawValue] = RecordedThread(
         process: pid, comm: threads[parentThread.rawValue]?.comm ?? source.facts.comm)
     case .comm(let name, let isExec):
@@ -279,11 +313,13 @@ package final class RecordingCore {
       pid: pid, facts: current, startTime: before?.startTime ?? current.startNanoseconds, scannedAt: 0, programTime: time)
     process.startIsExact = before?.startIsExact ?? false
     // The arguments are set up a moment after the name.
-    if facts != nil, current.commandLine.isEmpty {
+    if facts != nil, current.commandLine.isEmpty, !current.isZombie {
       process.attemptsLeft = Self.argumentAttempts
       awaitingFacts.append(process)
     }
+    if let unwinder { process.change = RecordedProcess.Change(generation: unwinder.nextGeneration, begin: 0, end: .max) }
     processes[pid] = process
+    changedProcesses.insert(pid)
   }
 
   private func insert(_ mapping: RecordedProcess.Mapping, into process: RecordedProcess) throws(TraceError) {
@@ -294,8 +330,11 @@ package final class RecordingCore {
     switch process.insert(mapping) {
     case .known: return
     case .added:
+      changedProcesses.insert(process.pid)
       if let space = process.space { try write(mapping, in: space) }
     case .replaced:
+      changedProcesses.insert(process.pid)
+      if let unwinder { process.noteChange(generation: unwinder.nextGeneration, mapping.start, mapping.end) }
       guard let old = process.space, let handle = process.handle else { return }
       let space = AddressSpaceHandle(nextSpace)
       nextSpace += 1
@@ -323,6 +362,7 @@ package final class RecordingCore {
       count += 1
       guard let process = processes[pid], process.exitedAt == time else { continue }
       try? end(pid, time: time)  // a full disk shows itself at the next flush
+      unwinder?.forget(pid)
       onProcessGone?(pid)
     }
     exited.removeFirst(count)
@@ -387,22 +427,85 @@ package final class RecordingCore {
       }
     }
     guard let space = process.space else { return }
-    let user = stacks.intern(event.userWords, addressSpace: space)
     let kernel = stacks.intern(event.kernelWords, addressSpace: .kernel)
+    let sample = Sample(
+      cpu: event.cpu, timeMicroseconds: event.time / 1000, thread: thread, userStack: .empty, kernelStack: kernel,
+      event: EventHandle(event.event), weight: event.weight, result: event.result)
+    if event.extraKind == UInt8(PYROREC_EXTRA_STACK), let copy = StackCopy(event.extra) {
+      let stack = WaitingStack(
+        sample: sample, space: space, process: process, copy: copy, frames: event.userFrames, now: now)
+      if let finished = waitingStacks.map({ $0.take(stack) }) ?? .some(stack.asItIs) { try append(finished) }
+    } else if let change = process.change, event.generation != 0, event.generation < change.generation {
+      try append(WaitingStack.cut(sample, space: space, process: process, frames: event.userFrames, change))
+    } else {
+      noteBreak(
+        result: event.result, user: event.userWords, process.executable,
+        FirstGuess(guesses: event.guesses, reason: event.guessReason, frame: event.firstGuess))
+      try append(sample, user: event.userWords, space: space, mappings: process.executable)
+    }
+  }
+
+  private func append(_ stack: FinishedStack) throws(TraceError) {
+    var sample = stack.sample
+    sample.result = stack.result
+    // Safe: as below.
+    noteBreak(result: stack.result, user: unsafe stack.frames.span.bytes, stack.mappings, stack.firstGuess)
+    // Safe: a word has no padding, so every byte of it is initialized.
+    try append(sample, user: unsafe stack.frames.span.bytes, space: stack.space, mappings: stack.mappings)
+  }
+
+  private func noteBreak(
+    result: UInt8, user: RawSpan, _ mappings: MappingTable, _ guess: FirstGuess?
+  ) {
+    guard unwinder != nil else { return }
+    func frame(_ index: Int) -> UInt64? {
+      guard index >= 0, index < user.byteCount / 8 else { return nil }
+      var cursor = ByteCursor(user.extracting(index * 8..<index * 8 + 8))
+      return try? cursor.read("frame")
+    }
+    if let guess { breaks.note(frame: frame(guess.frame - 1), reason: guess.reason, wasGuessed: true, in: mappings) }
+    breaks.note(frame: frame(user.byteCount / 8 - 1), reason: result, wasGuessed: false, in: mappings)
+  }
+
+  private func append(
+    _ incomplete: Sample, user: RawSpan, space: AddressSpaceHandle, mappings: MappingTable
+  ) throws(TraceError) {
+    var sample = incomplete
+    sample.userStack = stacks.intern(user, addressSpace: space)
     if !stacks.newFrames.isEmpty {
-      note(stacks.newFrames, of: process)
+      note(stacks.newFrames, in: mappings)
       stacks.forgetNewFrames()
     }
-    while pending.count <= Int(event.cpu) {
+    let cpu = Int(sample.cpu)
+    while pending.count <= cpu {
       guard pending.count < 8192 else { return lose(.malformedEvent, 1) }  // CONFIG_NR_CPUS ends there
       pending.append([])
     }
-    pending[Int(event.cpu)].append(
-      Sample(
-        cpu: event.cpu, timeMicroseconds: event.time / 1000, thread: thread, userStack: user, kernelStack: kernel,
-        event: EventHandle(event.event), weight: event.weight, result: event.result))
+    pending[cpu].append(sample)
     pendingCount += 1
     totals.samples += 1
+  }
+
+  /// Takes in tables that were built, and records the samples that waited for them.
+  package func takeTables() throws(TraceError) {
+    guard let unwinder, unwinder.takeFinished() else { return }
+    try finishWaitingStacks()
+  }
+
+  private func finishWaitingStacks() throws(TraceError) {
+    guard let waitingStacks, !waitingStacks.isEmpty else { return }
+    for stack in waitingStacks.takeFinished(now: now) {
+      try append(stack)
+      if pendingCount >= Self.maximumPendingSamples || stacks.pendingNodeCount >= Self.maximumPendingNodes { try writePending() }
+    }
+  }
+
+  /// Whether samples wait for their tables.
+  package var hasWaitingStacks: Bool { waitingStacks.map { !$0.isEmpty } ?? false }
+
+  /// Records what still waits as it is.
+  package func giveUpWaiting() throws(TraceError) {
+    for stack in waitingStacks?.takeFinished(now: .max) ?? [] { try append(stack) }
   }
 
   private func process(for event: borrowing SampleEvent) throws(TraceError) -> RecordedProcess? {
@@ -510,13 +613,13 @@ package final class RecordingCore {
   }
 
   /// Asks for a copy of every image that a frame seen for the first time lies in.
-  private func note(_ frames: [(addressSpace: UInt32, address: UInt64)], of process: RecordedProcess) {
+  private func note(_ frames: [(addressSpace: UInt32, address: UInt64)], in mappings: MappingTable) {
     // Frames one after another mostly lie in one image, and most images were asked for before.
     var asked = (start: UInt64(0), end: UInt64(0))
     for frame in frames {
       if frame.addressSpace == AddressSpaceHandle.kernel.rawValue {
         newKernelAddresses.append(frame.address)
-      } else if frame.address < asked.start || frame.address >= asked.end, let mapping = process.mapping(at: frame.address) {
+      } else if frame.address < asked.start || frame.address >= asked.end, let mapping = mappings.interval(at: frame.address) {
         asked = (mapping.start, mapping.end)
         guard !mapping.image.isWanted else { continue }
         mapping.image.isWanted = true
@@ -530,6 +633,8 @@ package final class RecordingCore {
   /// Writes what waits and makes it safe from a kill.
   package func flush() throws(TraceError) {
     try writePending()
+    unwinder?.sweepNowAndThen()
+    for record in breaks.take() { try sink.append(.unwindBreak(record)) }
     for loss in pendingLosses { try sink.append(.loss(loss)) }
     pendingLosses.removeAll(keepingCapacity: true)
     try sink.flush()
@@ -541,6 +646,8 @@ package final class RecordingCore {
     var samples: [Sample] = []
     samples.reserveCapacity(pendingCount)
     for cpu in pending.indices {
+      // Those that waited for their tables come late.
+      if waitingStacks != nil { pending[cpu].sort { $0.timeMicroseconds < $1.timeMicroseconds } }
       samples += pending[cpu]
       pending[cpu].removeAll(keepingCapacity: true)
     }

@@ -14,6 +14,8 @@ package struct RecordingReport: Sendable {
   package var processes = 0
   package var durationNanoseconds: UInt64 = 0
   package var path = ""
+  /// Why stacks were not unwound by tables although that was asked for; `nil` when they were.
+  package var unwindFallback: String?
   package var byteCount: UInt64 = 0
   /// The command's own exit status as a shell gives it; `nil` without a command.
   package var commandStatus: Int32?

@@ -24,8 +24,8 @@ struct CodeLocations: Sendable {
   private var links: [Link]
   /// By node: its place as the innermost frame of a stack.
   private var asLeaf: [UInt32]
-  private let trie: FrameTrie
-  private let spaces: [UInt32: AddressSpaceMap]
+  private var trie: FrameTrie
+  private var spaces: [UInt32: AddressSpaceMap]
   /// The address space looked into last: neighbours in the trie share it.
   private var lastSpace: (handle: UInt32, map: AddressSpaceMap)?
   /// How the files lie in their images, in any order; `layoutPlaces` by image.
@@ -111,6 +111,32 @@ struct CodeLocations: Sendable {
       node = Int(link.parent)
     }
   }
+
+  /// Lets go of what only `enter` needs.
+  mutating func finish() {
+    trie = FrameTrie()
+    spaces = [:]
+    lastSpace = nil
+    index = HashIndex()
+  }
+
+  // MARK: Walking a stack that was entered
+
+  /// The innermost frame of the stack that ends at `leaf`; `nil` for a stack without frames.
+  func innermostFrame(_ leaf: UInt32) -> (location: UInt32, caller: UInt32)? {
+    let node = innermost(leaf)
+    return node == 0 ? nil : (asLeaf[node], links[node].parent)
+  }
+
+  /// What `node`, which is not 0, is as a caller: its location, `nil` where none stands for it, and who called it, 0 for
+  /// nobody.
+  @inline(__always)
+  func frame(_ node: UInt32) -> (location: UInt32?, caller: UInt32) {
+    let link = links[Int(node)]
+    return (link.location == Self.none ? nil : link.location, link.parent)
+  }
+
+  var nodeCount: Int { links.count }
 
   private mutating func locate(_ node: Int, isLeaf: Bool) -> UInt32 {
     let address = ProcessAddress(trie.values[node])

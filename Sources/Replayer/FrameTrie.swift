@@ -24,7 +24,6 @@ package struct FrameTrie: Sendable {
 
   /// Stacks that are known, the empty one not counted.
   private(set) package var stackCount = 0
-  package var nodeCount: Int { parents.count - 1 }
 
   init() {}
 
@@ -70,6 +69,14 @@ package struct FrameTrie: Sendable {
     values.append(value)
     kinds.append(kind)
     spaces.append(space)
+  }
+
+  /// Lets go of the frames when they have been turned into locations; which stacks there are stays known.
+  mutating func forgetFrames() {
+    parents = []
+    values = []
+    kinds = []
+    spaces = []
   }
 
   /// The innermost node of `stack`: 0 for the empty one, `nil` for one that is not in the trace (any more).

@@ -4,7 +4,7 @@ package import TraceFormat
 /// A segment file read into memory: what it says, and what of it could not be read.
 package struct LoadedTrace: Sendable {
   package let reader: SegmentReader
-  package let contents: TraceContents
+  package private(set) var contents: TraceContents
   /// In file order; what lies in copies of images only after `checkCopies`.
   package private(set) var damage: [DamagedRegion]
   /// Records of kinds this version does not know.
@@ -45,6 +45,13 @@ package struct LoadedTrace: Sendable {
     self.contents = contents
     self.damage = damage
     unknownRecords = unknown
+  }
+
+  /// The contents, for whoever makes a replay of them and nothing else: the frames of stacks, which are most of it, stay
+  /// with the replay alone, which lets them go when it is done with them.
+  package mutating func takeContents() -> TraceContents {
+    defer { contents.trie.forgetFrames() }
+    return contents
   }
 
   /// Whether the recorder finished the file and all of it reads.

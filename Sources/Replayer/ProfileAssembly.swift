@@ -27,14 +27,21 @@ struct ProfileAssembly {
   private var functions: [SymbolNames.NamedFrame: FunctionHandle] = [:]
   /// Functions of which only the name is known, by its number, + 1: nearly all of them with symbol tables alone.
   private var bareFunctions: [UInt32]
-  private var labelCache: [LabelSet: [SampleLabel]] = [:]
-  private var labelsOf: [UInt32: [SampleLabel]] = [:]
-  private var lastLabels: (process: UInt32, labels: [SampleLabel])?
+  private var labelCache: [LabelSet: SampleLabels] = [:]
+  private var labelsOf: [UInt32: SampleLabels] = [:]
+  private var lastLabels: (process: UInt32, labels: SampleLabels)?
   private var threadNames: [StringHandle?]
   private let period: UInt64
+  /// By node of the trie: the stack that ends there as a caller, + 1, 0 before it is known. `ofProgram` is set where a
+  /// frame of it lies in anonymous memory; `stackOwners` says which program it is for.
+  private var stacks: [UInt32]
+  private var stackOwners: [UInt32] = []
   private var frames: [UInt32] = []
-  private var scratch: [LocationHandle] = []
+  private var newNodes: [(node: UInt32, location: UInt32)] = []
+  private static let noLocation = UInt32.max
   private var nameBytes: [UInt8] = []
+  /// What the placeholders of anonymous memory begin with in the program asked for last.
+  private var lastProgram: (process: UInt32, prefix: [UInt8])?
 
   /// What is asked of an image again and again.
   private struct ImagePlace {
@@ -53,6 +60,7 @@ struct ProfileAssembly {
     let count = replay.locations.locations.count
     builder = ProfileBuilder(expectedStrings: replay.names.strings.count, expectedSamples: replay.contents.groups.count)
     handles = [UInt32](repeating: 0, count: count)
+    stacks = [UInt32](repeating: 0, count: replay.locations.nodeCount)
     bareFunctions = [UInt32](repeating: 0, count: replay.names.strings.count)
     threadNames = [StringHandle?](repeating: nil, count: replay.contents.threadNames.count)
     let event = replay.contents.events[0]
@@ -66,31 +74,76 @@ struct ProfileAssembly {
   /// Adds the samples of `group`; `labels` is asked once for each program.
   mutating func add(_ group: Int, of replay: Replay, labels: (UInt32) -> LabelSet) {
     let key = replay.contents.groups[group]
-    frames.removeAll(keepingCapacity: true)
-    let isMissing = replay.appendStack(group, to: &frames)
-    scratch.removeAll(keepingCapacity: true)
-    for place in frames.indices {
-      let known = handles[Int(frames[place])]
-      if known != 0, known < Self.ofProgram {
-        scratch.append(LocationHandle(known &- 1))
-      } else {
-        scratch.append(handle(frames[place], process: key.process, of: replay))
-      }
-    }
-    if scratch.isEmpty || isMissing { scratch.append(lostFrame()) }
+    let stack = stack(group, process: key.process, of: replay)
     if labelsSamples, lastLabels?.process != key.process {
       let known = labelsOf[key.process] ?? sampleLabels(labels(key.process))
       labelsOf[key.process] = known
       lastLabels = (key.process, known)
     }
     let threadName = replay.configuration.groupsByThreadName ? threadName(key.threadName, of: replay) : .empty
-    // Taken out meanwhile, because its span is lent to another part of the same value.
-    let stack = scratch
-    scratch = []
     let value = Int64(clamping: replay.contents.weights[group].multipliedReportingOverflow(by: period).partialValue)
-    builder.addSample(
-      locations: stack.span, value: value, labels: lastLabels?.labels ?? [], threadName: threadName)
-    scratch = stack
+    builder.addSample(stack: stack, value: value, labels: lastLabels?.labels ?? .none, threadName: threadName)
+  }
+
+  // MARK: Stacks
+
+  private mutating func stack(_ group: Int, process: UInt32, of replay: Replay) -> ProfileStack {
+    let leaves = replay.leaves[group]
+    if leaves.isMissing { return lostStack(group, process: process, of: replay) }
+    // Locations are numbered from the innermost frame on, stacks from the outermost.
+    frames.removeAll(keepingCapacity: true)
+    if leaves.kernel != 0 { replay.locations.append(stackEndingAt: leaves.kernel, to: &frames) }
+    for place in frames.indices { frames[place] = handle(frames[place], process: process, of: replay).rawValue }
+    var stack = leaves.user == 0 ? ProfileStack.empty : userStack(leaves.user, process: process, of: replay)
+    for place in frames.indices.reversed() { stack = builder.stack(LocationHandle(frames[place]), calledFrom: stack) }
+    if stack == .empty { return builder.stack(lostFrame(), calledFrom: .empty) }
+    return stack
+  }
+
+  /// The stack of a group of which the trace has lost the user or the kernel part.
+  private mutating func lostStack(_ group: Int, process: UInt32, of replay: Replay) -> ProfileStack {
+    frames.removeAll(keepingCapacity: true)
+    _ = replay.appendStack(group, to: &frames)
+    for place in frames.indices { frames[place] = handle(frames[place], process: process, of: replay).rawValue }
+    var stack = builder.stack(lostFrame(), calledFrom: .empty)
+    for place in frames.indices.reversed() { stack = builder.stack(LocationHandle(frames[place]), calledFrom: stack) }
+    return stack
+  }
+
+  /// Walks up from `leaf` to the first caller whose stack is known, so that each node of the trie is named once.
+  private mutating func userStack(_ leaf: UInt32, process: UInt32, of replay: Replay) -> ProfileStack {
+    guard let (location, firstCaller) = replay.locations.innermostFrame(leaf) else { return .empty }
+    let innermost = handle(location, process: process, of: replay)
+    newNodes.removeAll(keepingCapacity: true)
+    var node = firstCaller
+    var stack = ProfileStack.empty
+    var isOfProgram = false
+    while node != 0 {
+      let known = stacks[Int(node)]
+      if known != 0, known < Self.ofProgram || stackOwners[Int(node)] == process {
+        stack = ProfileStack((known & ~Self.ofProgram) &- 1)
+        isOfProgram = known >= Self.ofProgram
+        break
+      }
+      let frame = replay.locations.frame(node)
+      let number = frame.location ?? Self.noLocation
+      if let location = frame.location { _ = handle(location, process: process, of: replay) }
+      newNodes.append((node, number))
+      node = frame.caller
+    }
+    for place in newNodes.indices.reversed() {
+      let (node, location) = newNodes[place]
+      if location != Self.noLocation {
+        isOfProgram = isOfProgram || handles[Int(location)] >= Self.ofProgram
+        stack = builder.stack(handle(location, process: process, of: replay), calledFrom: stack)
+      }
+      stacks[Int(node)] = stack.rawValue &+ 1 | (isOfProgram ? Self.ofProgram : 0)
+      if isOfProgram {
+        if stackOwners.isEmpty { stackOwners = [UInt32](repeating: 0, count: stacks.count) }
+        stackOwners[Int(node)] = process
+      }
+    }
+    return builder.stack(innermost, calledFrom: stack)
   }
 
   /// Readers take the first mapping for the main binary: that of the program with the most samples.
@@ -113,9 +166,10 @@ struct ProfileAssembly {
     return handle
   }
 
-  private mutating func sampleLabels(_ labels: LabelSet) -> [SampleLabel] {
+  private mutating func sampleLabels(_ labels: LabelSet) -> SampleLabels {
     if let known = labelCache[labels] { return known }
-    let made = labels.labels.map { SampleLabel(key: builder.string($0.name), text: builder.string($0.value)) }
+    let made = builder.labels(
+      labels.labels.map { SampleLabel(key: builder.string($0.name), text: builder.string($0.value)) })
     labelCache[labels] = made
     return made
   }
@@ -126,11 +180,17 @@ struct ProfileAssembly {
     return builder.location(mapping: nil, address: 0, lines: [ProfileLine(function: function)])
   }
 
+  @inline(__always)
   private mutating func handle(_ number: UInt32, process: UInt32, of replay: Replay) -> LocationHandle {
+    let known = handles[Int(number)]
+    if known != 0, known < Self.ofProgram { return LocationHandle(known &- 1) }
+    return newHandle(number, process: process, of: replay)
+  }
+
+  private mutating func newHandle(_ number: UInt32, process: UInt32, of replay: Replay) -> LocationHandle {
     let known = handles[Int(number)]
     let programLocation = ProgramLocation(process: process, location: number)
     if known != 0 {
-      if known < Self.ofProgram { return LocationHandle(known &- 1) }
       if owners[Int(number)] == process { return LocationHandle(known & ~Self.ofProgram &- 1) }
       if let known = anonymousHandles[programLocation] { return known }
     }
@@ -178,7 +238,13 @@ struct ProfileAssembly {
   ) -> StringHandle {
     nameBytes.removeAll(keepingCapacity: true)
     var offset = location.address
-    if images[place].prefix.isEmpty {
+    if images[place].kind == .anonymous {
+      if lastProgram?.process != process {
+        let parts = FrameNamer.placeholderParts(location, process: replay.contents.processes[process], replay.contents)
+        lastProgram = (process, Array((parts.place + "+0x").utf8))
+      }
+      if let lastProgram { nameBytes.append(contentsOf: lastProgram.prefix) }
+    } else if images[place].prefix.isEmpty {
       let record = replay.contents.processes[process]
       let parts = FrameNamer.placeholderParts(location, process: record, replay.contents)
       nameBytes.append(contentsOf: parts.place.utf8)

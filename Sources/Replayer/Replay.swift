@@ -8,15 +8,15 @@ package import TraceFormat
 /// called, and the samples by stack and series.
 package struct Replay: Sendable {
   package let header: SegmentHeader
-  package let contents: TraceContents
+  package private(set) var contents: TraceContents
   let configuration: ReplayConfiguration
   let locations: CodeLocations
   package let names: SymbolNames
   let shownNames: ShownNames
   package let imageSteps: [SymbolizeStage.ImageSteps]
   /// The innermost nodes of each group's stacks: 0 for no stack, `FrameTrie.missing` for one that is lost.
-  private let leaves: [Leaves]
-  private struct Leaves: Sendable {
+  let leaves: [Leaves]
+  struct Leaves: Sendable {
     var kernel: UInt32
     var user: UInt32
     var isMissing: Bool { kernel == FrameTrie.missing || user == FrameTrie.missing }
@@ -29,7 +29,6 @@ package struct Replay: Sendable {
     header: SegmentHeader, contents: TraceContents, _ configuration: ReplayConfiguration, symbolizingWith stage: SymbolizeStage?
   ) {
     self.header = header
-    self.contents = contents
     self.configuration = configuration
     let recorded = configuration.ignoresRecordedSymbols ? nil : SymbolNames(layerOf: contents)
     let (found, shown) = side(
@@ -44,6 +43,8 @@ package struct Replay: Sendable {
     } else {
       (names, imageSteps) = (SymbolNames(), [])
     }
+    self.contents = contents
+    self.contents.trie.forgetFrames()
     shownNames = shown ?? ShownNames(names, mode: configuration.demangle, workers: configuration.workers)
   }
 
@@ -60,6 +61,7 @@ package struct Replay: Sendable {
       if user != FrameTrie.missing { frameCount += locations.enter(stackEndingAt: user) }
       leaves.append(Leaves(kernel: kernel, user: user))
     }
+    locations.finish()
     return (locations, leaves)
   }
 
@@ -84,8 +86,11 @@ package struct Replay: Sendable {
     assembly.addMainMapping(of: contents.groups.indices, of: self)
     // Only these, so that no group's closure takes a copy of all there is.
     let processes = contents.processes
-    let labelsOf = { (process: UInt32) in labeler.labels(of: processes[process]) }
-    for group in contents.groups.indices { assembly.add(group, of: self, labels: labelsOf) }
+    let labelsOf = { (process: UInt32) in labeler.labels(of: processes[process]) ?? LabelSet() }
+    let leftOut = Set(processes.keys.filter { labeler.labels(of: processes[$0]) == nil })
+    for group in contents.groups.indices where leftOut.isEmpty || !leftOut.contains(contents.groups[group].process) {
+      assembly.add(group, of: self, labels: labelsOf)
+    }
     return assembly.finish()
   }
 
@@ -93,11 +98,12 @@ package struct Replay: Sendable {
   package func profilesBySeries() -> [(labels: LabelSet, profile: Profile)] {
     let labeler = Labeler(contents)
     var groupsOf: [LabelSet: [Int]] = [:]
-    var labelsOf: [UInt32: LabelSet] = [:]
+    var labelsOf: [UInt32: LabelSet?] = [:]
     for group in contents.groups.indices {
       let process = contents.groups[group].process
       let labels = labelsOf[process] ?? labeler.labels(of: contents.processes[process])
-      labelsOf[process] = labels
+      labelsOf[process] = .some(labels)
+      guard let labels else { continue }
       groupsOf[labels, default: []].append(group)
     }
     return groupsOf.keys.sorted().map { labels in
@@ -120,6 +126,15 @@ package struct Replay: Sendable {
     report.lostSamples = contents.lostSamples
     for loss in contents.losses { report.losses[loss.reason, default: 0] &+= loss.count }
     report.unwindResults = contents.unwindResults
+    report.unwindBreaks = contents.unwindBreaks.map { place, count in
+      ReplayReport.UnwindBreak(
+        path: contents.images[place.image]?.path ?? "[unknown]",
+        reason: UnwindResult(rawValue: place.reason)?.name ?? "result_\(place.reason)", wasGuessed: place.wasGuessed,
+        samples: count)
+    }
+    report.unwindBreaks.sort {
+      ($1.samples, $0.path, $0.reason, $0.wasGuessed ? 1 : 0) < ($0.samples, $1.path, $1.reason, $1.wasGuessed ? 1 : 0)
+    }
     report.stacks = contents.trie.stackCount
     report.processes = contents.processes.count
     report.threads = contents.threadCount

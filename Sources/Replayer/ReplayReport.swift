@@ -30,6 +30,16 @@ package struct ReplayReport: Sendable {
   package var weight: UInt64 = 0
   package var losses: [LossRecord.Reason: UInt64] = [:]
   package var unwindResults: [UInt8: UInt64] = [:]
+  /// Which images break stacks: most samples first.
+  package var unwindBreaks: [UnwindBreak] = []
+  package struct UnwindBreak: Sendable {
+    /// `[unknown]` for code of no image.
+    package var path: String
+    /// The word of an `UnwindResult`.
+    package var reason: String
+    package var wasGuessed: Bool
+    package var samples: UInt64
+  }
   package var stacks = 0
   package var missingStacks = 0
   package var processes = 0

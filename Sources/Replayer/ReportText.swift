@@ -1,4 +1,4 @@
-import Base
+package import Base
 import Symbolize
 import TraceFormat
 
@@ -24,6 +24,7 @@ extension ReplayReport {
           $0.field(UnwindResult(rawValue: result)?.name ?? "result_\(result)", unwindResults[result] ?? 0)
         }
       }
+      if !unwindBreaks.isEmpty { unwindBreaks(in: &$0) }
       $0.field("stacks", stacks)
       $0.field("missing_stacks", missingStacks)
       $0.field("processes", processes)
@@ -61,6 +62,20 @@ extension ReplayReport {
       }
     }
     return json.bytes + [0x0a]
+  }
+
+  /// Which images break stacks, as an array `unwind_by_image`.
+  package func unwindBreaks(in json: inout JSONWriter) {
+    json.array("unwind_by_image") {
+      for place in unwindBreaks {
+        $0.object {
+          $0.field("image", place.path)
+          $0.field("reason", place.reason)
+          $0.field("guessed", place.wasGuessed)
+          $0.field("samples", place.samples)
+        }
+      }
+    }
   }
 
   /// Whole per cent; weights are a trace's own numbers and may be as large as 64 bits go.

@@ -16,6 +16,9 @@ package struct SymbolizeStage: Sendable {
     self.kernelRelease = kernelRelease
   }
 
+  /// From here on the units of one image are read by several threads.
+  private static let manyAddresses = 256
+
   /// Looks nothing up: names are the trace's own or there are none.
   package static let none: SymbolizeStage? = nil
 
@@ -86,7 +89,8 @@ package struct SymbolizeStage: Sendable {
           $0.map { .frames([Frame(function: $0)]) } ?? .unknown(.addressOutsideEveryFunction)
         }, steps: [])
     }
-    let answer = symbolizer.symbolize(record.identity, addresses.map { ImageAddress($0) })
+    let answer = symbolizer.symbolize(
+      record.identity, addresses.map { ImageAddress($0) }, workers: addresses.count >= Self.manyAddresses ? workers : 1)
     return Found(symbolizations: answer.symbolizations, steps: answer.steps)
   }
 }

@@ -59,6 +59,16 @@ package struct TraceContents: Sendable {
     return counted
   }
   private var resultCounts = [UInt64](repeating: 0, count: 256)
+  /// Samples whose stack broke off or was guessed, by where and why.
+  package private(set) var unwindBreaks: [UnwindBreak: UInt64] = [:]
+  package struct UnwindBreak: Hashable, Sendable {
+    /// 0 for code of no image.
+    package var image: UInt32
+    /// An unwind result.
+    package var reason: UInt8
+    /// Whether the stack went on by a guess.
+    package var wasGuessed: Bool
+  }
   package private(set) var lastSampleMicroseconds: UInt64 = 0
   package private(set) var firstSampleMicroseconds = UInt64.max
   /// Records that contradict others.
@@ -116,6 +126,10 @@ package struct TraceContents: Sendable {
     case .symbolStrings(let strings): symbolLayers[strings.layer, default: SymbolLayer()].add(strings)
     case .symbols(let symbols): symbolLayers[symbols.layer, default: SymbolLayer()].add(symbols)
     case .layerEnd(let end): finishedLayers.append(end)
+    case .unwindBreak(let more):
+      let place = UnwindBreak(image: more.image.rawValue, reason: more.reason, wasGuessed: more.wasGuessed)
+      guard unwindBreaks[place] != nil || unwindBreaks.count < Self.maximumThings else { return reject() }
+      unwindBreaks[place, default: 0] &+= more.count
     }
   }
 

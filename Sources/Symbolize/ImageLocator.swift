@@ -91,6 +91,16 @@ package struct ImageLocator: Sendable {
     return Located(image: image, debugFile: debugFile, steps: search.steps)
   }
 
+  /// The file at its own path when it is still the one that was recorded: for what a recorded copy leaves out.
+  func original(_ identity: ImageIdentity) -> ImageBytes? {
+    guard identity.kind == .file, identity.path.utf8.first == UInt8(ascii: "/") else { return nil }
+    var search = Search(access: access)
+    for root in (sysroot.map { [$0] } ?? []) + processRoots(identity) + [""] {
+      if let found = search.original(identity, below: root) { return found }
+    }
+    return nil
+  }
+
   private func findDebugFile(
     _ identity: ImageIdentity, _ link: ElfDebugLink?, _ roots: [String], _ search: inout Search
   ) -> ImageBytes? {

@@ -15,6 +15,8 @@ package struct SymbolTable: Sendable {
   package enum Origin: Hashable, Sendable {
     /// `.symtab`: every function there is.
     case symbolTable
+    /// `.gnu_debugdata`, with `.dynsym`: every function there is.
+    case miniDebugInfo
     /// `.dynsym`: what the image exports; its local functions have no names.
     case dynamicSymbols
     /// Neither: at most the stubs of the procedure linkage table.
@@ -166,10 +168,16 @@ extension SymbolTable {
         Self.collect(table, of: file, in: image, &candidates, &names, &resolvers)
         if !candidates.isEmpty { origin = .symbolTable }
       }
+      if origin == .none, let mini = Self.miniDebugInfo(of: file) {
+        let inner = try ElfFile(mini.bytes)
+        if let table = inner.symbolTable { Self.collect(table, of: inner, in: mini, &candidates, &names, &resolvers) }
+        if !candidates.isEmpty { origin = .miniDebugInfo }
+      }
       if let table = file.dynamicSymbolTable {
-        if origin == .none {
+        // MiniDebugInfo leaves out what the dynamic table has.
+        if origin == .none || origin == .miniDebugInfo {
           Self.collect(table, of: file, in: image, &candidates, &names, &resolvers)
-          if !candidates.isEmpty { origin = .dynamicSymbols }
+          if origin == .none, !candidates.isEmpty { origin = .dynamicSymbols }
         }
         names.append(StringTable(image: image, fileOffset: table.stringsOffset, byteCount: UInt64(table.strings.byteCount)))
         Self.collectStubs(of: file, table, UInt8(names.count - 1), resolvers, names, &candidates)
@@ -180,6 +188,11 @@ extension SymbolTable {
     self.origin = origin
     self.names = names
     (starts, owners, entries) = Self.cut(&candidates, names)
+  }
+
+  /// The file of symbols in a stripped image; `nil` when there is none or it is damaged: there are other tables.
+  private static func miniDebugInfo(of file: borrowing ElfFile) -> ImageBytes? {
+    (try? file.miniDebugInfo()).flatMap { $0 }.flatMap { try? ImageBytes($0) }
   }
 
   private static func collect(

@@ -6,8 +6,13 @@ import ObjectFile
 /// Holds nothing of an image from one call to the next, so calls may run at the same time and memory is given back with each.
 package struct Symbolizer: Sendable {
   package var locator: ImageLocator
+  /// Whether functions that were inlined get frames of their own. Without, a function's line is that of the call.
+  package var showsInlines: Bool
 
-  package init(locator: ImageLocator) { self.locator = locator }
+  package init(locator: ImageLocator, showsInlines: Bool = true) {
+    self.locator = locator
+    self.showsInlines = showsInlines
+  }
 
   /// The answers for one image.
   package struct Answer: Sendable {
@@ -22,8 +27,10 @@ package struct Symbolizer: Sendable {
   /// What a name may have once that is reached.
   static let shortNameByteCount = 256
 
-  /// - Parameter addresses: best in ascending order; return addresses already moved into their call.
-  package func symbolize(_ image: ImageIdentity, _ addresses: [ImageAddress]) -> Answer {
+  /// - Parameters:
+  ///   - addresses: best in ascending order; return addresses already moved into their call.
+  ///   - workers: threads to use at most for this image; what comes out does not depend on it.
+  package func symbolize(_ image: ImageIdentity, _ addresses: [ImageAddress], workers: Int = 1) -> Answer {
     switch image.kind {
     case .anonymous: return Answer(symbolizations: addresses.map { _ in .unknown(.anonymousMemory) }, steps: [])
     case .kernel: return Answer(symbolizations: addresses.map { _ in .unknown(.kernelSymbolUnknown) }, steps: [])
@@ -31,6 +38,7 @@ package struct Symbolizer: Sendable {
     }
     let located = locator.locate(image)
     var answer = Self.symbolize(addresses, with: located)
+    addLines(image, located, addresses, workers, to: &answer.symbolizations)
     // A file that was cut short while it was read has zeros in the place of what is gone: nothing of it is believed.
     if located.image?.isDamaged == true || located.debugFile?.isDamaged == true {
       answer.symbolizations = addresses.map { _ in .unknown(.malformedImage) }
@@ -92,7 +100,7 @@ package struct Symbolizer: Sendable {
   }
 
   private static func reason(for table: SymbolTable, _ steps: [LocatorStep]) -> MissReason {
-    if table.origin == .symbolTable { return .addressOutsideEveryFunction }
+    if table.origin == .symbolTable || table.origin == .miniDebugInfo { return .addressOutsideEveryFunction }
     if steps.contains(where: \.isForeignDebugFile) { return .debugFileMismatch }
     return steps.contains(where: \.isUnreachable) ? .debugFileUnreachable : .strippedNoDebugFile
   }

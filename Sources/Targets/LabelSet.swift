@@ -12,6 +12,23 @@ package struct LabelSet: Hashable, Comparable, Sendable {
 
   package init() {}
 
+  /// Labels in any order; of those with one name the last counts, and an empty value is no label.
+  package init(_ labels: [Label]) {
+    var sorted: [Label] = []
+    sorted.reserveCapacity(labels.count)
+    // Equal names keep their order, so that the last of them can win.
+    for (_, label) in labels.enumerated().sorted(by: { ($0.element.name, $0.offset) < ($1.element.name, $1.offset) }) {
+      if sorted.last?.name == label.name { sorted.removeLast() }
+      sorted.append(label)
+    }
+    self.labels = sorted.filter { !$0.value.isEmpty }
+  }
+
+  /// Labels that are sorted by name already, each name once and none empty.
+  init(sorted labels: [Label]) { self.labels = labels }
+
+  package init(_ labels: [String: String]) { self.init(labels.map { Label(name: $0.key, value: $0.value) }) }
+
   /// The value of a name; `nil` when it is not there. An empty value deletes the name, as everywhere in Prometheus' world.
   package subscript(name: String) -> String? {
     get { labels.first { $0.name == name }?.value }
@@ -21,6 +38,16 @@ package struct LabelSet: Hashable, Comparable, Sendable {
       let place = labels.firstIndex { $0.name > name } ?? labels.count
       labels.insert(Label(name: name, value: newValue), at: place)
     }
+  }
+
+  /// These labels and those of `other`, whose values win.
+  package func merging(_ other: LabelSet) -> LabelSet { LabelSet(labels + other.labels) }
+
+  /// Without the labels that `isIncluded` refuses.
+  package func filter(_ isIncluded: (Label) -> Bool) -> LabelSet {
+    var result = self
+    result.labels.removeAll { !isIncluded($0) }
+    return result
   }
 
   package static func < (lhs: Self, rhs: Self) -> Bool {

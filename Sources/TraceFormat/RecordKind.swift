@@ -24,19 +24,20 @@ public struct RecordKind: Hashable, Comparable, Sendable {
   public static let symbols = RecordKind(18)
   public static let layerEnd = RecordKind(19)
   public static let memory = RecordKind(20)
+  public static let unwindBreak = RecordKind(21)
   public static let jitSymbols = RecordKind(22)
 
   private static let names: [StaticString] = [
     "", "process", "process-end", "thread", "address-space", "mapping", "image", "image-chunk", "image-end", "event",
     "stacks", "samples", "kernel-symbols", "kernel-modules", "loss", "session-fact", "target-labels", "symbol-strings",
-    "symbols", "layer-end", "memory", "", "jit-symbols",
+    "symbols", "layer-end", "memory", "unwind-break", "jit-symbols",
   ]
   /// Every kind this version knows, by number.
-  public static let all: [RecordKind] = (1..<names.count).filter { names[$0].utf8CodeUnitCount > 0 }.map { RecordKind(UInt64($0)) }
+  public static let all: [RecordKind] = (1..<names.count).map { RecordKind(UInt64($0)) }
 
   /// The word in text and messages; `kind-N` for an unknown one.
   public var name: String {
-    guard let index = Int(exactly: rawValue), index > 0, index < Self.names.count, Self.names[index].utf8CodeUnitCount > 0 else { return "kind-\(rawValue)" }
+    guard let index = Int(exactly: rawValue), index > 0, index < Self.names.count else { return "kind-\(rawValue)" }
     return Self.names[index].description
   }
 }

@@ -22,6 +22,7 @@ public enum TraceRecord: Hashable, Sendable {
   case symbols(SymbolsRecord)
   case layerEnd(LayerEndRecord)
   case memory(MemoryRecord)
+  case unwindBreak(UnwindBreakRecord)
   case jitSymbols(JITSymbolsRecord)
 }
 
@@ -51,6 +52,7 @@ extension TraceRecord {
     case .symbols(let record): record
     case .layerEnd(let record): record
     case .memory(let record): record
+    case .unwindBreak(let record): record
     case .jitSymbols(let record): record
     }
   }
@@ -78,6 +80,7 @@ extension TraceRecord {
     case .symbols: self = .symbols(try SymbolsRecord(from: &cursor))
     case .layerEnd: self = .layerEnd(try LayerEndRecord(from: &cursor))
     case .memory: self = .memory(try MemoryRecord(from: &cursor))
+    case .unwindBreak: self = .unwindBreak(try UnwindBreakRecord(from: &cursor))
     case .jitSymbols: self = .jitSymbols(try JITSymbolsRecord(from: &cursor))
     default: return nil
     }

@@ -9,6 +9,8 @@ struct CodeBlock: Sendable, BitwiseCopyable {
     case constant
     /// Code alone tells (`LinkRegisterCode`).
     case linkRegister
+    /// Code alone tells (`X86StackCode`).
+    case x86Code
     /// The stubs of a procedure linkage table (`PLTRows`).
     case stubs
   }

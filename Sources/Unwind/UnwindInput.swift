@@ -11,6 +11,8 @@ package enum UnwindInput {
   private static let entryByteCount: UInt64 = 64
   private static let names = [".eh_frame", ".eh_frame_hdr", ".debug_frame", ".rela.dyn", ".iplt"]
 
+  private static let symbolNames = [".symtab", ".strtab", ".dynsym", ".dynstr"]
+
   /// In the order of the file; they may touch and overlap.
   ///
   /// Code is among them only where it is looked at: of Go programs, static programs and C libraries without call frames.
@@ -20,16 +22,19 @@ package enum UnwindInput {
     func append(_ offset: FileOffset, _ byteCount: UInt64) {
       if byteCount > 0 { extents.append(Extent(fileOffset: offset, byteCount: byteCount)) }
     }
-    var isGo = false
+    let looksAtCode = OutermostCode.looksAtCode(of: elf)
+    let searchesData = GoTableLocation.mustSearch(elf)
+    var isGo = searchesData && !elf.sections.isEmpty
     for index in elf.sections.indices where elf.sections[index].kind != .noBits {
       let name = elf.sectionName(index).text()
       let isTable = name.hasSuffix(".gopclntab")
       isGo = isGo || isTable
-      guard isTable || name.hasPrefix(".plt") || names.contains(name) else { continue }
+      let isSymbols = looksAtCode && symbolNames.contains(name)
+      guard isTable || isSymbols || name.hasPrefix(".plt") || names.contains(name) else { continue }
       append(elf.sections[index].fileOffset, elf.sections[index].byteCount)
     }
     for segment in elf.segments where segment.kind == .load {
-      if segment.isExecutable ? isGo || OutermostCode.looksAtCode(of: elf) : elf.sections.isEmpty {
+      if segment.isExecutable ? isGo || looksAtCode : searchesData {
         append(segment.fileOffset, segment.fileByteCount)
       }
     }

@@ -38,7 +38,10 @@ struct UnwindSources: Sendable {
     }
     if blocks.isEmpty { LinkRegisterCode.collect(elf, code, into: &blocks) }
     StubRows.collect(elf, code, into: &blocks)
+    let hasTrampoline = blocks.contains { $0.source == .constant && $0.part == RuleNumber.signal }
     OutermostCode.collect(elf, code, into: &blocks)
+    // A C library is in it, and not glibc, which says where signal handlers return to.
+    if OutermostCode.looksAtCode(of: elf), !hasTrampoline { X86StackCode.collect(elf, code, into: &blocks) }
     self.sections = sections
     self.blocks = blocks.orderedByAddress()
   }
@@ -55,6 +58,7 @@ struct UnwindSources: Sendable {
       switch block.source {
       case .constant: writer.put(block.start, block.part)
       case .stubs: StubRows.run(block, machine, before: limit, into: &writer)
+      case .x86Code: X86StackCode.run(block, before: limit, code, into: &writer)
       case .linkRegister: LinkRegisterCode.run(block, before: limit, code, into: &writer)
       case .go: go?.run(block, before: limit, code: code, into: &writer)
       case .callFrames:

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Base
+import JavaProfiles
 import Profile
 import Replayer
 import Symbolize
@@ -15,6 +16,7 @@ struct ConvertCommand: ParsableCommand {
         pyrorec convert -o profile.pb.gz && go tool pprof -top profile.pb.gz
         pyrorec convert -f collapsed | flamegraph.pl > flame.svg
         pyrorec convert -o profiles/          one pprof file for each service
+        pyrorec convert -o app.pb.gz app.jfr  a JVM's recording: one file for each metric
 
       Without symbols in the trace they are looked up from the copies it carries.
       """)
@@ -39,6 +41,10 @@ struct ConvertCommand: ParsableCommand {
   @Flag(help: "Exit with status 2 when something of the recording was lost.")
   var strict = false
 
+  @Option(help: ArgumentHelp("JFR: only this metric: cpu, wall, alloc_sample, mutex, block…", valueName: "name"))
+  var metric: String?
+
+  @OptionGroup var java: JavaArguments
   @OptionGroup var symbols: SymbolOptions
   @OptionGroup var workers: WorkerOptions
   @OptionGroup var messages: MessageOptions
@@ -69,11 +75,53 @@ struct ConvertCommand: ParsableCommand {
     let console = messages.console
     var hasLosses = false
     for path in traces.paths {
+      if JavaFile.isRecording(path) {
+        hasLosses = try convertRecording(path, console) || hasLosses
+        continue
+      }
       let converted = try convert(path, console)
       try write(converted.outputs, console)
       hasLosses = hasLosses || converted.hasLosses
     }
     if strict, hasLosses { throw ExitCode(ExitStatus.losses) }
+  }
+
+  /// Writes a JVM's recording: its metrics differ in type, so each is a file of its own.
+  /// - Returns: whether something of it was lost.
+  private func convertRecording(_ path: String, _ console: Console) throws -> Bool {
+    var asked = java.options
+    asked.groupsByThreadName = format.profileFormat?.groupsByThreadName ?? false
+    let (summary, all) = try JavaFile.load(path, asked, console)
+    let hasLosses = !summary.isComplete || summary.lostSamples > 0
+    guard let profileFormat = format.profileFormat else {
+      try console.write(summary.json(all), to: output)
+      return hasLosses
+    }
+    let profiles = all.filter { metric == nil || $0.metric.name == metric }
+    let names = all.map(\.metric.name).joined(separator: ", ")
+    guard let first = profiles.first else {
+      console.error(all.isEmpty ? "\(path) holds no samples that a profile can be made of; see `pyrorec inspect`" : "\(path) has no \(metric ?? ""), but \(names)")
+      throw ExitCode(ExitStatus.failed)
+    }
+    let options = FormatOptions(annotate: annotate, lines: lines)
+    func write(_ profile: JavaProfile, to name: String?) throws {
+      try console.write(profileFormat.encode(profile.profile, options), to: name, createsDirectories: output?.hasSuffix("/") == true)
+    }
+    guard let output, output != "-" else {
+      try write(first, to: nil)
+      if profiles.count > 1 { console.note("this is \(first.metric.name); of \(names) ask for another with --metric, or for all with -o FILE") }
+      return hasLosses
+    }
+    if output.hasSuffix("/") {
+      let stem = FileName.stem(of: path)
+      for profile in profiles { try write(profile, to: "\(output)\(stem).\(profile.metric.name).\(format.fileExtension)") }
+      return hasLosses
+    }
+    try write(first, to: output)
+    let others = profiles.dropFirst().map { ($0, FileName.beside(output, $0.metric.name)) }
+    for (profile, name) in others { try write(profile, to: name) }
+    if !others.isEmpty { console.note("\(output) is \(first.metric.name); the other metrics are in " + others.map(\.1).joined(separator: ", ")) }
+    return hasLosses
   }
 
   private enum Output {
@@ -84,15 +132,15 @@ struct ConvertCommand: ParsableCommand {
 
   /// The outputs of one trace. The trace itself is let go before they are written: that takes room of its own.
   private func convert(_ path: String, _ console: Console) throws -> (outputs: [Output], hasLosses: Bool) {
-    let trace = try console.load(path, workers: workers.count)
+    var trace = try console.load(path, workers: workers.count)
     let hasLosses = trace.contents.lostSamples > 0 || !trace.isComplete
     var configuration = ReplayConfiguration()
     configuration.workers = workers.count
     configuration.demangle = demangle
     configuration.groupsByThreadName = format.profileFormat?.groupsByThreadName ?? false
+    let stage = symbols.stage(for: trace, workers: workers.count)
     let replay = Replay(
-      header: trace.reader.header, contents: trace.contents, configuration,
-      symbolizingWith: symbols.stage(for: trace, workers: workers.count))
+      header: trace.reader.header, contents: trace.takeContents(), configuration, symbolizingWith: stage)
     guard format.profileFormat != nil else {
       var report = replay.report()
       report.note(trace)

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Base
+import JavaProfiles
 import Replayer
 import Symbolize
 import TraceFormat
@@ -12,6 +13,7 @@ struct InspectCommand: ParsableCommand {
       Examples:
         pyrorec inspect
         pyrorec inspect --format json trace.seg | jq .samples
+        pyrorec inspect app.jfr
       """)
 
   @Argument(help: "The trace; trace.seg in the current directory when not named.")
@@ -27,6 +29,10 @@ struct InspectCommand: ParsableCommand {
 
   func run() throws {
     let console = messages.console
+    if JavaFile.isRecording(file) {
+      let (summary, profiles) = try JavaFile.load(file, JavaOptions(), Console(quiet: true, verbose: false))
+      return try console.write(format == .json ? summary.json(profiles) : summary.text(profiles), to: nil)
+    }
     var trace = try console.load(file, workers: workers.count)
     // What it says of the trace it says of all of it.
     try trace.checkCopies(workers: workers.count)
@@ -91,6 +97,7 @@ struct TraceSummary {
           $0.field("result_\(result)", report.unwindResults[result] ?? 0)
         }
       }
+      report.unwindBreaks(in: &$0)
       $0.object("losses") {
         for reason in LossRecord.Reason.allCases { $0.field(reason.name, report.losses[reason] ?? 0) }
       }
@@ -161,6 +168,9 @@ struct TraceSummary {
     for reason in LossRecord.Reason.allCases { if let count = report.losses[reason] { row("  lost", "\(reason.name): \(count)") } }
     for result in report.unwindResults.keys.sorted() {
       row("  unwind", "\(UnwindResult(rawValue: result)?.name ?? "result_\(result)"): \(report.unwindResults[result] ?? 0)")
+    }
+    for place in report.unwindBreaks.prefix(verbose ? .max : 8) {
+      row("  breaks in", "\(place.path): \(place.reason)\(place.wasGuessed ? ", guessed" : ""): \(place.samples)")
     }
     row("stacks", "\(report.stacks)" + (report.missingStacks > 0 ? ", \(report.missingStacks) lost" : ""))
     row("programs", "\(report.processes), \(report.threads) threads")

@@ -48,11 +48,18 @@ extension Console {
 }
 
 enum FileName {
-  /// `trace` of `/some/where/trace.seg` and of `trace.seg.part`.
+  /// `trace` of `/some/where/trace.seg`, of `trace.seg.part` and of `trace.jfr`.
   static func stem(of path: String) -> String {
     var name = path.split(separator: "/").last.map(String.init) ?? path
-    for ending in [".part", ".seg"] where name.hasSuffix(ending) && name.count > ending.count { name.removeLast(ending.count) }
+    for ending in [".part", ".seg", ".jfr"] where name.hasSuffix(ending) && name.count > ending.count { name.removeLast(ending.count) }
     return name
+  }
+
+  /// `app.mutex.pb.gz` of `app.pb.gz` and `mutex`.
+  static func beside(_ path: String, _ word: String) -> String {
+    let name = path.split(separator: "/").last.map(String.init) ?? path
+    guard let dot = name.dropFirst().firstIndex(of: ".") else { return path + "." + word }
+    return path.dropLast(name.count) + name[..<dot] + "." + word + name[dot...]
   }
 
   /// Only letters, digits, `.`, `_` and `-`, so that a label can name a file.

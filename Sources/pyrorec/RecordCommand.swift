@@ -1,5 +1,6 @@
 import ArgumentParser
 import Base
+import Glibc
 import Recorder
 import TraceFormat
 
@@ -37,6 +38,11 @@ struct RecordCommand: ParsableCommand {
   @Option(help: ArgumentHelp("What to copy of the files that samples hit: symbols, full or none.", valueName: "what"))
   var images = RecorderConfiguration.Images.symbols
 
+  @Option(
+    help: ArgumentHelp(
+      "How user stacks are found: tables (of every file, also without frame pointers) or frame-pointers.", valueName: "how"))
+  var unwind = RecorderConfiguration.Unwind.tables
+
   @Flag(help: "Exit with status 2 when samples were lost.")
   var strict = false
 
@@ -63,6 +69,8 @@ struct RecordCommand: ParsableCommand {
     configuration.containers = container
     configuration.command = command
     configuration.images = images
+    configuration.unwind = unwind
+    configuration.unwindCachePath = Self.unwindCachePath
     configuration.recorderVersion = Pyrorec.version
     configuration.tapePath = tape
     let recorder = Recorder(configuration)
@@ -85,6 +93,9 @@ struct RecordCommand: ParsableCommand {
     if let failure = report.writeFailure {
       console.error("recording stopped: \(failure). What was recorded until then is kept in \(report.path)")
     }
+    if let reason = report.unwindFallback {
+      console.warning("stacks were found by frame pointers, not by unwind tables: \(reason)")
+    }
     if let signal = report.commandSignal {
       console.note("\(command[0]) was ended by signal \(signal)")
     } else if let status = report.commandStatus {
@@ -98,6 +109,9 @@ struct RecordCommand: ParsableCommand {
     if strict, report.lostSamples > 0 { throw ExitCode(ExitStatus.losses) }
   }
 
+  /// Recordings are made by root nearly always; without a cache directory every recording builds its tables anew.
+  private static var unwindCachePath: String? { geteuid() == 0 ? "/var/cache/pyrorec" : nil }
+
   private static func status(of error: RecorderError) -> Int32 {
     if error.isPrivilege { return ExitStatus.privilegeMissing }
     if error.isKernel { return ExitStatus.unavailable }
@@ -106,3 +120,4 @@ struct RecordCommand: ParsableCommand {
 }
 
 extension RecorderConfiguration.Images: ExpressibleByArgument {}
+extension RecorderConfiguration.Unwind: ExpressibleByArgument {}

@@ -30,6 +30,9 @@ struct SymbolOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Look for files and debug files below this directory before the system's own.", valueName: "dir"))
   var sysroot: String?
 
+  @Flag(name: .customLong("no-inlines"), help: "Leave out the frames of functions that the compiler inlined.")
+  var omitsInlines = false
+
   @Option(
     help: ArgumentHelp(
       "Ask this debuginfod server for debug files that nothing on this machine has, before those of DEBUGINFOD_URLS. May be given again.",
@@ -56,7 +59,7 @@ struct SymbolOptions: ParsableArguments {
       debugDirectories: debugDirectory, sysroot: sysroot, access: files, recordedCopy: { copies.copy(of: $0) },
       processRoots: { roots.paths(for: $0) }, remote: DebuginfodClient(configuration))
     return SymbolizeStage(
-      symbolizer: Symbolizer(locator: locator), workers: workers, kernelRelease: trace.reader.header.kernelRelease)
+      symbolizer: Symbolizer(locator: locator, showsInlines: !omitsInlines), workers: workers, kernelRelease: trace.reader.header.kernelRelease)
   }
 }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Base
 import Glibc
+import JavaProfiles
 import Profile
 import Replayer
 import Symbolize
@@ -11,13 +12,14 @@ import Uploader
 struct UploadCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "upload",
-    abstract: "Send traces or pprof files to a Pyroscope server, or into a directory.",
+    abstract: "Send traces, JFR or pprof files to a Pyroscope server, or into a directory.",
     discussion: """
       Examples:
         pyrorec upload                                 to http://localhost:4040
         pyrorec upload --url https://profiles.example.org --user me --restamp
         pyrorec upload --url file:///srv/profiles      no server needed
         pyrorec upload --label service_name=shop cpu.pb.gz
+        pyrorec upload --label service_name=shop app.jfr
 
       What could not be sent stays: the same command again sends only that. What was sent is noted in FILE.upload.
       Passwords and tokens come from PYROREC_PASSWORD and PYROREC_TOKEN or from files, never from the command line.
@@ -37,6 +39,7 @@ struct UploadCommand: ParsableCommand {
   @Option(help: ArgumentHelp("How C++, Rust and Swift names are shown: none, simplified, templates or full.", valueName: "mode"))
   var demangle = DemangleMode.simplified
 
+  @OptionGroup var java: JavaArguments
   @OptionGroup var connection: ConnectionOptions
   @OptionGroup var symbols: SymbolOptions
   @OptionGroup var workers: WorkerOptions
@@ -60,6 +63,10 @@ struct UploadCommand: ParsableCommand {
     var items: [UploadItem] = []
     for path in traces.paths {
       console.progress("\(path): reading")
+      if JavaFile.isRecording(path) {
+        items += try recordingItems(path, console)
+        continue
+      }
       let isProfile: Bool
       do { isProfile = try ProfileFile.isProfile(path) } catch { throw UploadError.file(error) }
       items += isProfile ? [try ProfileFile.item(path, labels)] : try segmentItems(path, console)
@@ -100,6 +107,18 @@ struct UploadCommand: ParsableCommand {
       throw ExitCode(ExitStatus.notATrace)
     }
     console.warning("\(path): nothing to send: no sample was \(trace.contents.lostSamples > 0 ? "kept" : "recorded")")
+  }
+
+  /// One item a metric of the JVM's recording at `path`. Without a service name the
+  /// file's name is the service.
+  private func recordingItems(_ path: String, _ console: Console) throws -> [UploadItem] {
+    let (_, profiles) = try JavaFile.load(path, java.options, console)
+    return profiles.map { profile in
+      var own = [UploadLabel("service_name", FileName.stem(of: path))]
+      own += profile.labels.map { UploadLabel($0.name, $0.value) }
+      return UploadItem(
+        source: path, labels: own.overridden(by: labels), metric: profile.seriesName, profile: EncodedProfile(profile.profile))
+    }
   }
 
   // MARK: Sending

@@ -44,13 +44,13 @@ import Testing
     }
   }
 
-  @Test func `another method than zlib is named`() {
+  @Test func `another method than zlib and zstd is named`() {
     let bytes: [UInt8] = [
-      2, 0, 0, 0, 0, 0, 0, 0,  // ch_type ELFCOMPRESS_ZSTD, ch_reserved
+      3, 0, 0, 0, 0, 0, 0, 0,  // ch_type, ch_reserved
       1, 0, 0, 0, 0, 0, 0, 0,  // ch_size
       1, 0, 0, 0, 0, 0, 0, 0,  // ch_addralign
     ]
     let error = #expect(throws: MalformedInput.self) { try ElfCompression.inflate(bytes.borrowedBytes, .elf64) }
-    #expect(error?.problem == .unsupported(value: 2))
+    #expect(error?.problem == .unsupported(value: 3))
   }
 }

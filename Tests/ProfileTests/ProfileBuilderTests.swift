@@ -68,3 +68,51 @@ import Testing
   for index in 0..<5000 { #expect(builder.string("name \(index)") == handles[index]) }
   #expect(builder.finish().strings.count == 5003)
 }
+
+@Test func `a new string gets a place of its own and is not found again`() {
+  var builder = ProfileBuilder()
+  let text = Array("only once".utf8)
+  let first = builder.newString(utf8: text.span)
+  let found = builder.string("only once")
+  #expect(first != found)
+  #expect(builder.string("only once") == found)
+  let profile = builder.finish()
+  #expect(profile.strings[first] == "only once")
+  #expect(profile.strings[found] == "only once")
+}
+
+@Test func `equal stacks are one sample, however they were put together`() {
+  var builder = ProfileBuilder()
+  builder.addSampleType("cpu", unit: "nanoseconds")
+  let places = (0..<3).map { number in
+    let function = builder.function(name: builder.string("f\(number)"))
+    return builder.location(mapping: nil, address: UInt64(number), lines: [ProfileLine(function: function)])
+  }
+  builder.addSample(locations: places, values: [1])
+  // Another stack in between, so that nothing of the first one is at hand.
+  builder.addSample(locations: [places[0]], values: [1])
+  builder.addSample(locations: places, values: [2])
+  let root = builder.stack(places[2], calledFrom: .empty)
+  let middle = builder.stack(places[1], calledFrom: root)
+  builder.addSample(
+    stack: builder.stack(places[0], calledFrom: middle), value: 4, labels: .none, threadName: .empty)
+  builder.addSample(stack: middle, value: 8, labels: .none, threadName: .empty)
+  let profile = builder.finish()
+  #expect((0..<profile.samples.count).map { Array(profile.samples.locations($0)) } == [places, [places[0]], [places[1], places[2]]])
+  #expect((0..<profile.samples.count).map { Array(profile.values(ofSample: $0)) } == [[7], [1], [8]])
+}
+
+@Test func `equal lists of labels are kept once`() {
+  var builder = ProfileBuilder()
+  builder.addSampleType("cpu", unit: "nanoseconds")
+  let function = builder.function(name: builder.string("f"))
+  let stack = (0..<3).map { builder.location(mapping: nil, address: $0, lines: [ProfileLine(function: function)]) }
+  let one = [SampleLabel(key: builder.string("pid"), number: 1)]
+  let other = [SampleLabel(key: builder.string("pid"), number: 2)]
+  builder.addSample(locations: [stack[0]], values: [1], labels: one)
+  builder.addSample(locations: [stack[1]], values: [1], labels: other)
+  builder.addSample(locations: [stack[2]], values: [1], labels: one)
+  builder.addSample(locations: [stack[0]], values: [1])
+  let profile = builder.finish()
+  #expect((0..<profile.samples.count).map { Array(profile.samples.labels($0)) } == [one, other, one, []])
+}

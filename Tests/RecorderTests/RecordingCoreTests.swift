@@ -213,6 +213,22 @@ struct RecordingCoreTests {
     #expect(processes.map(\.commandLine) == [["prog", "--flag"]])
   }
 
+  @Test func `a program is asked for its user and parent when it begins, and not for arguments once it is a zombie`() throws {
+    files.add(10, comm: "sh", ticks: 500)
+    core.scan(only: nil, time: 1000)
+    files.texts["10/stat"] = nil
+    files.texts["10/cmdline"] = ""
+    files.texts["10/status"] = "Name:\tprog\nState:\tZ (zombie)\nPid:\t10\nPPid:\t7\nUid:\t1000\t0\t0\t0\n"
+    try core.process(batch(2000, sideband: [SidebandParserTests.comm(pid: 10, name: "prog", isExec: true, time: 3000)]))
+    #expect(!core.wantsAnotherLookSoon)
+    try core.process(batch(5000, samples: [sample(pid: 10, time: 4000, start: 5_000_000_000, user: [0x500100])]))
+    try core.flush()
+    #expect(processes.map(\.comm) == ["prog"])
+    #expect(processes.map(\.parent) == [ProcessID(7)])
+    #expect(processes.map(\.userID) == [1000])
+    #expect(processes.map(\.identity.startNanoseconds) == [5_000_000_000])
+  }
+
   @Test func `looks at process events alone keep them for the samples before them`() throws {
     files.add(10, comm: "sh", ticks: 500, maps: "400000-401000 r-xp 00000000 08:01 77 /bin/sh\n")
     core.scan(only: nil, time: 1000)

@@ -56,6 +56,24 @@ struct StackTableTests {
       ])
   }
 
+  @Test func `stacks that branch off each other everywhere share every frame they have in common`() {
+    var table = StackTable()
+    var generator = SeededGenerator(seed: 5)
+    var expected: [UInt32: [UInt64]] = [:]
+    var prefixes: Set<[UInt64]> = []
+    for _ in 0..<3000 {
+      let space = UInt32.random(in: 1...2, using: &generator)
+      let frames = (0..<Int.random(in: 1...7, using: &generator)).map { _ in UInt64.random(in: 0...2, using: &generator) }
+      let stack = table.intern(words(frames).borrowedBytes, addressSpace: AddressSpaceHandle(space))
+      let path = [UInt64(space)] + frames.reversed()
+      expected[stack.rawValue] = path
+      for count in 1...path.count { prefixes.insert(Array(path.prefix(count))) }
+    }
+    let batch = table.takeBatch()
+    #expect(batch.nodes.count == prefixes.count)
+    #expect(expand([batch]) == expected)
+  }
+
   @Test func `no frames at all are the empty stack`() {
     var table = StackTable()
     #expect(table.intern([UInt8]().borrowedBytes, addressSpace: .kernel) == .empty)

@@ -135,6 +135,15 @@ import Testing
     for mode in DemangleMode.allCases { #expect(Demangler.demangle(name, mode) == name) }
   }
 
+  @Test(arguments: ["$s4main3fooyyF", "_ZN4main3fooEv"])
+  func `a name that ends inside a longer text is read no further`(name: String) {
+    // What follows would go on with either mangling.
+    let text = Array((name + "Z4main").utf8)
+    let shown = Demangler.demangled(text.span.extracting(0..<name.utf8.count), .simplified)
+    #expect(shown == Demangler.demangle(name, .simplified))
+    #expect(shown != nil && shown != name)
+  }
+
   @Test func `a C++ name beyond libiberty's own limit is demangled all the same`() {
     let word = String(repeating: "a", count: 900)
     let name = "_ZN900\(word)900\(word)900\(word)IiE3runEv"

@@ -1,5 +1,6 @@
 import Base
 import Glibc
+import ObjectFile
 import Symbolize
 import TestSupport
 import Testing
@@ -127,5 +128,73 @@ import Testing
       damaged[Int.random(in: 0..<limit, using: &random)] ^= 1 << UInt8.random(in: 0..<8, using: &random)
       try run(damaged)
     }
+  }
+
+  private func dwarf(_ name: String) throws -> ImageBytes { try ImageBytes(try Fixture.bytes(Fixture.path("dwarf/" + name))) }
+
+  private func ask(
+    _ copy: ImageBytes, _ addresses: [UInt64], files: FakeFiles = FakeFiles(), showsInlines: Bool = true, workers: Int = 1
+  ) -> [Symbolization] {
+    let locator = ImageLocator(access: files, recordedCopy: { _ in copy })
+    return Symbolizer(locator: locator, showsInlines: showsInlines)
+      .symbolize(ImageIdentity(path: "/app/shapes"), addresses.map { ImageAddress($0) }, workers: workers).symbolizations
+  }
+
+  @Test func `debug information adds lines and inlined functions, and the outermost name stays the symbol table's`() throws {
+    let answer = ask(try dwarf("gcc-5"), [0x200_002b, 0x200_0014, 0x200_0000])
+    #expect(
+      answer == [
+        .frames([
+          Frame(function: "shapes::(anonymous namespace)::square", file: "/fixture/src/shapes.cpp", line: 8, startLine: 8),
+          Frame(function: "_ZNK6shapes3BoxIlE4areaEv.isra.0", file: "/fixture/src/shapes.cpp", line: 24, startLine: 22),
+        ]),
+        .unknown(.addressOutsideEveryFunction),
+        .frames([
+          Frame(function: "_ZNK6shapes3BoxIlE4areaEv.isra.0.cold", file: "/fixture/src/shapes.cpp", line: 22, startLine: 22)
+        ]),
+      ])
+  }
+
+  @Test func `without inlined functions a line is that of the call`() throws {
+    #expect(
+      ask(try dwarf("gcc-5"), [0x200_002b], showsInlines: false) == [
+        .frames([
+          Frame(function: "_ZNK6shapes3BoxIlE4areaEv.isra.0", file: "/fixture/src/shapes.cpp", line: 24, startLine: 22)
+        ])
+      ])
+  }
+
+  @Test func `addresses in any order get what they get in ascending order, with any number of workers`() throws {
+    let copy = try dwarf("gcc-5")
+    let addresses = (UInt64(0x200_0000)..<0x200_0180).map { $0 }
+    let ascending = ask(copy, addresses)
+    #expect(ask(copy, addresses.reversed(), workers: 3) == ascending.reversed())
+  }
+
+  @Test func `debug information that the copy leaves out is read from the original file, if it is still the same`() throws {
+    var copy = try Fixture.bytes(Fixture.path("dwarf/gcc-5"))
+    let whole = copy
+    let sections = try ElfFile(copy.borrowedBytes).sections
+    for section in sections where !section.isAllocated && section.kind == .programBits {
+      for index in 0..<Int(section.byteCount) { copy[Int(section.fileOffset.rawValue) + index] = 0 }
+    }
+    var files = FakeFiles()
+    files.files["/app/shapes"] = FakeFiles.File(bytes: whole, modified: 5)
+    var identity = ImageIdentity(path: "/app/shapes")
+    let bytes = try ImageBytes(copy)
+    let symbolizer = Symbolizer(locator: ImageLocator(access: files, recordedCopy: { _ in bytes }))
+    func lines(_ identity: ImageIdentity) -> Int {
+      guard case .frames(let frames) = symbolizer.symbolize(identity, [ImageAddress(0x200_002b)]).symbolizations[0] else { return 0 }
+      return frames.count { $0.line != nil }
+    }
+    identity.byteCount = UInt64(whole.count)
+    identity.modified = 5
+    #expect(lines(identity) == 2)
+    identity.modified = 6
+    #expect(lines(identity) == 0)
+  }
+
+  @Test func `symbols in xz inside of a stripped program are found`() throws {
+    #expect(ask(try dwarf("mini"), [0x200_0040]) == [.frames([Frame(function: "_ZNK6shapes3BoxIiE4areaEv.isra.0")])])
   }
 }

@@ -102,6 +102,7 @@ package enum SampleRecords {
       .memory(
         MemoryRecord(
           addressSpace: AddressSpaceHandle(4), time: time, start: ProcessAddress(0x7fff_0000), bytes: [9, 8, 7])),
+      .unwindBreak(UnwindBreakRecord(image: ImageHandle(3), reason: 6, wasGuessed: true, count: 700)),
       .jitSymbols(
         JITSymbolsRecord(
           image: ImageHandle(3), time: time,

@@ -24,14 +24,15 @@ import Unwind
     debugFrames.function(start + 0x180, 0x40, [0x04, 8, 0, 0, 0, 0x0e, 16])
     var file = MadeFile(ehFrame: frames.bytes, debugFrame: debugFrames.bytes)
     file.entry = start + 0x1d0
-    file.goTable = GoTable(
-      layout: 0xffff_fff1, textStart: start,
-      functions: [
-        GoTable.Function(offset: 0x110, name: "main.main", steps: [(0, 4), (24, 0x10), (0, 4)]),
-        GoTable.Function(offset: 0x140, name: "runtime.goexit", steps: [(0, 0x20)]),
-        GoTable.Function(offset: 0x160, name: "", steps: []),
-      ]
-    ).bytes
+    file.goTable =
+      GoTable(
+        layout: 0xffff_fff1, textStart: start,
+        functions: [
+          GoTable.Function(offset: 0x110, name: "main.main", steps: [(0, 4), (24, 0x10), (0, 4)]),
+          GoTable.Function(offset: 0x140, name: "runtime.goexit", steps: [(0, 0x20)]),
+          GoTable.Function(offset: 0x160, name: "", steps: []),
+        ]
+      ).bytes
     file.functionCount = 4
     return file
   }()

@@ -98,19 +98,20 @@ struct GoTable {
     let push: [UInt8] = [0x55, 0x48, 0x89, 0xe5, 0x48, 0x83, 0xec, 32]
     file.code.replaceSubrange(0x40..<0x48, with: push)
     file.code.replaceSubrange(0xa0..<(0xa0 + prologue.count), with: prologue)
-    file.goTable = GoTable(
-      layout: layout, textStart: start,
-      functions: [
-        GoTable.Function(offset: 0, name: "main.main", steps: [(0, 4), (24, 0x2c), (0, 0x10)]),
-        GoTable.Function(offset: 0x40, name: "main.fib", steps: [(0, 1), (8, 7), (40, 0x10), (8, 1), (0, 7)]),
-        GoTable.Function(offset: 0x60, name: "runtime.goexit", steps: [(0, 0x20)]),
-        GoTable.Function(offset: 0x80, name: "runtime.systemstack.abi0", steps: [(0, 0x20)]),
-        GoTable.Function(offset: 0xa0, name: "runtime.nanotime1", steps: [(0, 4), (24, 0x1c)]),
-        GoTable.Function(offset: 0xc0, name: "runtime.sigreturn", steps: [(0, 0x20)]),
-        GoTable.Function(offset: 0xe0, name: "runtime.memmove", steps: [(0, 0x20)]),
-        GoTable.Function(offset: 0x100, name: "", steps: []),
-      ]
-    ).bytes
+    file.goTable =
+      GoTable(
+        layout: layout, textStart: start,
+        functions: [
+          GoTable.Function(offset: 0, name: "main.main", steps: [(0, 4), (24, 0x2c), (0, 0x10)]),
+          GoTable.Function(offset: 0x40, name: "main.fib", steps: [(0, 1), (8, 7), (40, 0x10), (8, 1), (0, 7)]),
+          GoTable.Function(offset: 0x60, name: "runtime.goexit", steps: [(0, 0x20)]),
+          GoTable.Function(offset: 0x80, name: "runtime.systemstack.abi0", steps: [(0, 0x20)]),
+          GoTable.Function(offset: 0xa0, name: "runtime.nanotime1", steps: [(0, 4), (24, 0x1c)]),
+          GoTable.Function(offset: 0xc0, name: "runtime.sigreturn", steps: [(0, 0x20)]),
+          GoTable.Function(offset: 0xe0, name: "runtime.memmove", steps: [(0, 0x20)]),
+          GoTable.Function(offset: 0x100, name: "", steps: []),
+        ]
+      ).bytes
     return file
   }
 
@@ -152,13 +153,14 @@ struct GoTable {
   @Test("on aarch64 the link register is where the stack pointer points")
   func aarch64() throws {
     var file = MadeFile(machine: 183)
-    file.goTable = GoTable(
-      layout: 0xffff_fff1, textStart: start, quantum: 4,
-      functions: [
-        GoTable.Function(offset: 0, name: "main.main", steps: [(0, 8), (64, 0x30), (0, 8)]),
-        GoTable.Function(offset: 0x40, name: "", steps: []),
-      ]
-    ).bytes
+    file.goTable =
+      GoTable(
+        layout: 0xffff_fff1, textStart: start, quantum: 4,
+        functions: [
+          GoTable.Function(offset: 0, name: "main.main", steps: [(0, 8), (64, 0x30), (0, 8)]),
+          GoTable.Function(offset: 0x40, name: "", steps: []),
+        ]
+      ).bytes
     let table = try UnwindTableBuilder.build(file.bytes.borrowedBytes)
     let leaf = try #require(table.rule(numbered: table.rule(at: ImageAddress(start))))
     #expect(leaf.raKind == 2 && leaf.raRegister == 3 && leaf.cfaOffset == 0)

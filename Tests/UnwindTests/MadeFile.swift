@@ -14,6 +14,8 @@ struct MadeFile {
   /// Of the code, as other names than `.text` make it mean something else.
   var codeName = ".text"
   var hasSections = true
+  /// Functions, as offsets into the code and sizes, in a symbol table.
+  var functions: [(UInt64, UInt64)] = []
   var entry: UInt64 = 0
   /// `.eh_frame_hdr` without its search table.
   var functionCount: UInt32?
@@ -39,12 +41,18 @@ struct MadeFile {
     let debugAt = place(debugFrame)
     while body.count % 32 != (32 - start % 32) % 32 { body.append(0) }
     let goAt = place(goTable)
+    var symbols = [UInt8](repeating: 0, count: 24)
+    for (offset, byteCount) in functions {
+      symbols += little(UInt32(0)) + [2, 0] + little(UInt16(1)) + little(Self.codeAddress + offset) + little(byteCount)
+    }
+    let symbolsAt = place(symbols)
     typealias Section = (name: UInt32, type: UInt32, flags: UInt64, address: UInt64, offset: UInt64, size: UInt64)
     var sections: [Section] = [(0, 0, 0, 0, 0, 0)]
     sections.append((name(codeName), 1, 6, Self.codeAddress, codeAt, UInt64(code.count)))
     if !ehFrame.isEmpty { sections.append((name(".eh_frame"), 1, 2, Self.framesAddress, framesAt, UInt64(ehFrame.count))) }
     if !debugFrame.isEmpty { sections.append((name(".debug_frame"), 1, 0, 0, debugAt, UInt64(debugFrame.count))) }
     if !goTable.isEmpty { sections.append((name(".gopclntab"), 1, 2, Self.goAddress, goAt, UInt64(goTable.count))) }
+    if !functions.isEmpty { sections.append((name(".symtab"), 2, 0, 0, symbolsAt, UInt64(symbols.count))) }
     sections.append((name(".shstrtab"), 3, 0, 0, 0, 0))
     let namesAt = place(names)
     sections[sections.count - 1].offset = namesAt
@@ -68,7 +76,8 @@ struct MadeFile {
     guard hasSections else { return file }
     for section in sections {
       file += little(section.name) + little(section.type) + little(section.flags) + little(section.address)
-      file += little(section.offset) + little(section.size) + little(UInt32(0)) + little(UInt32(0)) + little(UInt64(1))
+      file += little(section.offset) + little(section.size) + little(UInt32(section.type == 2 ? sections.count - 1 : 0))
+      file += little(UInt32(0)) + little(UInt64(1))
       file += little(UInt64(0))
     }
     return file

@@ -18,12 +18,22 @@ import Unwind
   func sameAsReadelf(path: String) throws {
     guard access(path, R_OK) == 0 else { return print("skipped: no \(path)") }
     guard try Command.run(["sh", "-c", "command -v readelf"]).status == 0 else { return print("skipped: no readelf") }
+    let differences = try Self.differences(of: path)
+    #expect(differences.count == 0, "\(differences.prefix(10))")
+  }
+
+  /// Where the table of a file says something else than readelf.
+  static func differences(of path: String) throws -> [String] {
     let file = try MappedFile(path: path)
     let table = try UnwindTableBuilder.build(file.bytes)
     let names = table.machine == .aarch64 ? Names.aarch64 : Names.x86_64
     let dump = try FrameDump(of: path, framePointer: names.framePointer)
-    #expect(dump.rows.count > 10)
-    var differences: [String] = []
+    let elf = try ElfFile(file.bytes)
+    let stubs = elf.sections.indices.filter { elf.sectionName($0).text().hasPrefix(".plt") }.map { elf.sections[$0] }
+    func isStub(_ address: UInt64) -> Bool {
+      stubs.contains { $0.address.rawValue <= address && address - $0.address.rawValue < $0.byteCount }
+    }
+    var differences = dump.rows.count > 5 ? [] : ["readelf knows of \(dump.rows.count) rows"]
     for (index, row) in dump.rows.enumerated() {
       for address in [row.start, row.end - 1] {
         let number = table.rule(at: ImageAddress(address))
@@ -35,10 +45,12 @@ import Unwind
       if next > row.end, next - row.end > 16 {
         // Other sources may know of code that has no call frames.
         let number = table.rule(at: ImageAddress(row.end + 16))
-        if number >= RuleNumber.first { differences.append("\(String(row.end, radix: 16)): rule \(number) in a gap") }
+        if number >= RuleNumber.first, !isStub(row.end + 16) {
+          differences.append("\(String(row.end, radix: 16)): rule \(number) in a gap")
+        }
       }
     }
-    #expect(differences.count == 0, "\(differences.prefix(10))")
+    return differences
   }
 
   struct Names {
@@ -52,7 +64,9 @@ import Unwind
 
   private static func difference(_ row: FrameDump.Row, _ number: UInt16, _ table: UnwindTable, _ names: Names) -> String? {
     if row.isSignalFrame { return number == RuleNumber.signal ? nil : "not a signal frame" }
-    if row.returnAddress == "u", names.link == 0 || number < RuleNumber.first { return number == RuleNumber.stop ? nil : "not an outermost frame" }
+    if row.returnAddress == "u", names.link == 0 || number < RuleNumber.first {
+      return number == RuleNumber.stop ? nil : "not an outermost frame"
+    }
     if number == RuleNumber.stop { return "an outermost frame" }
     if number == RuleNumber.unsupported { return "not supported" }
     if number == RuleNumber.plt10 || number == RuleNumber.plt11 { return row.cfa == "exp" ? nil : "a PLT stub" }

@@ -11,10 +11,33 @@
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct task_struct {
+	unsigned int flags;
 	int pid;
 	int tgid;
 	struct task_struct *group_leader;
 	__u64 start_boottime;
+};
+
+/* What the kernel keeps of a thread's user registers; another name than linux/ptrace.h's, which names them differently. */
+#if defined(__TARGET_ARCH_arm64)
+struct pt_regs___saved {
+	__u64 regs[31];
+	__u64 sp;
+	__u64 pc;
+	__u64 pstate;
+	__s32 syscallno;
+};
+#else
+struct pt_regs___saved {
+	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip;
+	unsigned long cs;
+	unsigned long flags, sp;
+};
+#endif
+
+/* Argument of the tracepoint vm_unmapped_area. */
+struct vm_unmapped_area_info {
+	unsigned long length;
 };
 
 #pragma clang attribute pop

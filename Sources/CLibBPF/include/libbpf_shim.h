@@ -3,8 +3,9 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/perf_event.h>
-/* The Glibc module leaves these two out. */
+/* The Glibc module leaves these three out. */
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <sys/types.h>
 
@@ -21,6 +22,15 @@ __u64 pyrorec_perf_tail(const void *page);
 void pyrorec_libbpf_capture(void);
 const char *pyrorec_libbpf_messages(void);
 void pyrorec_libbpf_clear(void);
+
+/* Everything written before is seen by whoever sees `value`. */
+void pyrorec_store_release(__u64 *to, __u64 value);
+
+/* Returns 0 once every BPF program that was running has ended; -1 where the kernel cannot tell (isolated CPUs). */
+int pyrorec_wait_for_running_programs(void);
+
+/* Whether perf_event programs have this helper (enum bpf_func_id); asks the kernel by loading a program. */
+int pyrorec_has_helper(__u32 helper);
 
 /* Bit fields of struct perf_event_attr are beyond Swift. */
 void pyrorec_sampling_attr(struct perf_event_attr *attr, __u32 type, __u64 config, __u64 frequency);

@@ -25,16 +25,23 @@ package struct GoTableLocation: Hashable, Sendable {
       self.init(elf, from: from, byteCount: Int(clamping: section.byteCount), address: section.address)
       return
     }
-    // Other linkers than Go's own put it into `.data.rel.ro`, without a name.
-    let isGo = elf.sections.isEmpty || elf.section(named: ".go.buildinfo") != nil || elf.section(named: ".note.go.buildid") != nil
-    guard isGo, let found = Self.search(elf) else { return nil }
+    guard Self.mustSearch(elf), let found = Self.search(elf) else { return nil }
     self = found
+  }
+
+  /// Whether the table may lie anywhere in the data: a C linker puts it among the rest of `.data.rel.ro`, and a file may have no
+  /// section headers.
+  package static func mustSearch(_ elf: borrowing ElfFile) -> Bool {
+    if elf.sections.isEmpty { return true }
+    let hasTable = elf.section(named: ".gopclntab") != nil || elf.section(named: ".data.rel.ro.gopclntab") != nil
+    return !hasTable && (elf.section(named: ".go.buildinfo") != nil || elf.section(named: ".note.go.buildid") != nil)
   }
 
   private init?(_ elf: borrowing ElfFile, from: Int, byteCount: Int, address: ImageAddress) {
     guard from >= 0, from <= elf.bytes.byteCount else { return nil }
     let byteCount = min(byteCount, elf.bytes.byteCount - from)
-    guard let header = GoTableHeader(elf.bytes.extracting(from..<(from + byteCount))) else { return nil }
+    // Before anything is searched for it: a hostile file may have many that begin like a table.
+    guard let header = GoTableHeader(elf.bytes.extracting(from..<(from + byteCount))), header.functionCount > 0 else { return nil }
     self.header = header
     fileOffset = from
     self.byteCount = byteCount
@@ -60,16 +67,14 @@ package struct GoTableLocation: Hashable, Sendable {
       guard let from = Int(exactly: segment.fileOffset.rawValue), from < elf.bytes.byteCount else { continue }
       let byteCount = min(Int(clamping: segment.fileByteCount), elf.bytes.byteCount - from, left)
       left -= byteCount
-      for place in stride(from: (from + alignment - 1) / alignment * alignment, to: from + byteCount, by: alignment) {
+      // Aligned in memory; the file may lie otherwise.
+      let skipped = (alignment - Int(segment.address.rawValue % UInt64(alignment))) % alignment
+      for place in stride(from: from + skipped, to: from + byteCount, by: alignment) {
         // The magic numbers differ in their lowest byte alone; two zeroes follow.
         guard let word = elf.bytes.integer(at: place, as: UInt64.self), word & 0xff00_ffff_ffff_ff00 == 0x0800_0000_ffff_ff00
         else { continue }
         let address = ImageAddress(segment.address.rawValue &+ UInt64(place - from))
-        if let found = GoTableLocation(elf, from: place, byteCount: from + byteCount - place, address: address),
-          found.header.functionCount > 0
-        {
-          return found
-        }
+        if let found = GoTableLocation(elf, from: place, byteCount: from + byteCount - place, address: address) { return found }
       }
     }
     return nil

@@ -15,6 +15,7 @@ package protocol ImageOpener: AnyObject {
 final class ImageTable {
   /// Files held open at once; above it the oldest that no sample has hit are closed.
   static let maximumOpen = 4096
+  private static let maximumOpenAttempts = 16
 
   struct Key: Hashable {
     var device: UInt64
@@ -34,6 +35,10 @@ final class ImageTable {
     var descriptor: Int32 = -1
     var handle: ImageHandle?
     var isWanted = false
+    /// How often nobody found its file; the process that mapped it first may have ended too soon.
+    var failedOpens = 0
+    /// How to unwind its code; `nil` before anybody asked, and for memory without a file.
+    var unwinding: UnwindImage?
 
     init(kind: ImageRecord.Kind, path: String, wasDeleted: Bool, key: Key) {
       self.kind = kind
@@ -60,6 +65,8 @@ final class ImageTable {
   private var opened: [Image] = []
   private let opener: any ImageOpener
   private var nextHandle: UInt32 = 1
+  /// Told of each image when it is new, and again when its file was found later.
+  var onNewImage: ((Image) -> Void)?
 
   init(opener: any ImageOpener) { self.opener = opener }
 
@@ -79,20 +86,33 @@ final class ImageTable {
     }
     if let known = images[key] {
       // The number of a deleted file's inode is given again: another generation is another file.
-      if kind != .file || generation == 0 || known.key.generation == 0 || known.key.generation == generation { return known }
+      if kind != .file || generation == 0 || known.key.generation == 0 || known.key.generation == generation {
+        if known.failedOpens > 0, known.failedOpens < Self.maximumOpenAttempts, !known.isWanted {
+          open(known, process: process, start: start, byteCount: byteCount, name: name, inode: inode)
+        }
+        return known
+      }
     }
     var fullKey = key
     fullKey.generation = generation
     let image = Image(kind: kind, path: kind == .anonymous ? "//anon" : name, wasDeleted: isDeleted, key: fullKey)
     images[key] = image
-    if kind == .file, let end = Optional(start &+ byteCount),
-      let descriptor = opener.open(process: process, start: start, end: end, path: name, inode: inode)
-    {
-      image.descriptor = descriptor
-      opened.append(image)
-      if opened.count > Self.maximumOpen { closeOldest() }
-    }
+    if kind == .file { open(image, process: process, start: start, byteCount: byteCount, name: name, inode: inode) }
+    if image.descriptor < 0 { onNewImage?(image) }
     return image
+  }
+
+  private func open(_ image: Image, process: UInt32, start: UInt64, byteCount: UInt64, name: String, inode: UInt64) {
+    guard let descriptor = opener.open(process: process, start: start, end: start &+ byteCount, path: name, inode: inode)
+    else {
+      image.failedOpens += 1
+      return
+    }
+    image.failedOpens = 0
+    image.descriptor = descriptor
+    opened.append(image)
+    if opened.count > Self.maximumOpen { closeOldest() }
+    onNewImage?(image)
   }
 
   func giveHandle(to image: Image) -> ImageHandle {

@@ -1,4 +1,5 @@
 import Base
+import CLibBPF
 import Glibc
 
 /// What this kernel and these privileges allow, asked before anything is loaded so that the reason can be named.
@@ -33,6 +34,18 @@ enum KernelAbilities {
     // Without the link nothing is known, and the recording may well work.
     guard let own = try? files.link("self/ns/pid"), own.hasPrefix("pid:["), own != firstProcessNamespace else { return }
     throw .nestedProcessNamespace(own)
+  }
+
+  /// Why the sampler cannot unwind by tables on this kernel, in words; `nil` when it can.
+  static func missingForTables() -> String? {
+    // enum bpf_func_id, linux/bpf.h: never renumbered.
+    let needed: [(number: UInt32, name: String, since: String)] = [
+      (181, "bpf_loop", "5.17"), (175, "bpf_task_pt_regs", "5.15"), (158, "bpf_get_current_task_btf", "5.11"),
+    ]
+    for helper in needed where pyrorec_has_helper(helper.number) == 0 {
+      return "the kernel has no \(helper.name), which came with Linux \(helper.since)"
+    }
+    return nil
   }
 
   private static func effectiveCapabilities(_ files: any ProcessFileSystem) -> UInt64 {

@@ -15,6 +15,15 @@ struct SampleEvent: ~Escapable {
   let userWords: RawSpan
   /// Innermost first.
   let kernelWords: RawSpan
+  /// `PYROREC_GUESS_…` bits, why the first guess was made, and which frame it was.
+  let guesses: UInt8
+  let guessReason: UInt8
+  let firstGuess: UInt16
+  /// Of the address space that the user stack was unwound in; 0 for none.
+  let generation: UInt64
+  /// What `words` holds behind the stacks.
+  let extraKind: UInt8
+  let extra: RawSpan
 
   /// The sample at `cursor`, after its length; `nil` when it does not hold together.
   @_lifetime(copy cursor)
@@ -35,20 +44,34 @@ struct SampleEvent: ~Escapable {
       throw MalformedInput(field: "kind", offset: FileOffset(0), problem: .unsupported(value: UInt64(kind)))
     }
     result = try cursor.read("result")
-    _ = try cursor.read("extra_kind", as: UInt8.self)
+    extraKind = try cursor.read("extra_kind")
     let userCount: UInt16 = try cursor.read("user_frames")
     let kernelCount: UInt16 = try cursor.read("kernel_frames")
-    _ = try cursor.read("extra_words", as: UInt32.self)
+    let extraCount: UInt32 = try cursor.read("extra_words")
     cpu = try cursor.read("cpu")
     process = try cursor.read("pid")
     thread = try cursor.read("tid")
     event = try cursor.read("event")
-    _ = try cursor.read("reserved", as: UInt32.self)
+    guesses = try cursor.read("guesses")
+    guessReason = try cursor.read("guess_reason")
+    firstGuess = try cursor.read("first_guess")
     time = try cursor.read("time")
     startTime = try cursor.read("start_time")
     weight = try cursor.read("weight")
-    _ = try cursor.read("reserved2", as: UInt64.self)
+    generation = try cursor.read("generation")
     userWords = try cursor.take(Int(userCount) * 8, "user frames")
     kernelWords = try cursor.take(Int(kernelCount) * 8, "kernel frames")
+    extra = try cursor.take(UInt64(extraCount) * 8, "extra words")
+  }
+}
+
+extension SampleEvent {
+  /// The user stack as numbers, innermost first.
+  var userFrames: [UInt64] {
+    var cursor = ByteCursor(userWords)
+    var frames: [UInt64] = []
+    frames.reserveCapacity(userWords.byteCount / 8)
+    while let word = try? cursor.read("frame", as: UInt64.self) { frames.append(word) }
+    return frames
   }
 }

@@ -10,12 +10,19 @@ import TraceFormat
     var frequencyHertz: Int
     var filtersProcesses = false
     var cgroupDescriptors: [Int32] = []
+    /// Bytes of memory for the rows of unwind tables; 0 to have the kernel walk frame pointers.
+    var unwindTableBytes = 0
   }
   struct Event {
     var name: String
     var type: UInt32
     var config: UInt64
   }
+
+  /// What tells the unwinder that a process begins to change.
+  private static let changePrograms = ["forget_on_exec", "forget_on_fork", reuseProgram]
+  /// Not every kernel has its tracepoint; without it a change is noticed when the recorder hears of it.
+  private static let reuseProgram = "forget_on_reuse"
 
   private let object: OpaquePointer
   private var ring: OpaquePointer?
@@ -29,6 +36,9 @@ import TraceFormat
   /// What `consume` fills.
   private var collected: [UInt8] = []
   private(set) var event = Event(name: "cpu-clock", type: 1, config: 0)
+  /// What unwinding by tables reads; `nil` when the kernel walks frame pointers.
+  private(set) var unwindArrays: UnwindArrays?
+  private var sampleProgram: String { unwindArrays == nil ? "on_sample" : "on_sample_tables" }
 
   /// Loads the program; nothing is sampled yet.
   init(_ settings: Settings, cpuCount: Int) throws(RecorderError) {
@@ -45,7 +55,7 @@ import TraceFormat
     var keepsObject = false
     defer { if !keepsObject { unsafe bpf_object__close(opened) } }
 
-    let bytes = Self.ringBytes(frequency: settings.frequencyHertz, cpus: cpuCount)
+    let bytes = Self.ringBytes(frequency: settings.frequencyHertz, cpus: cpuCount, hasStackCopies: settings.unwindTableBytes > 0)
     guard let events = unsafe bpf_object__find_map_by_name(opened, "events"),
       unsafe bpf_map__set_max_entries(events, UInt32(bytes)) == 0,
       let constants = unsafe bpf_object__find_map_by_name(opened, ".rodata"),
@@ -53,13 +63,26 @@ import TraceFormat
     else { throw Self.refusal("finding the sampler's maps") }
     // A map that nothing asks keeps one entry: it is allocated whole.
     if !settings.filtersProcesses { unsafe bpf_map__set_max_entries(targetsMap, 1) }
-    for name in ["on_fork", "on_exec"] where !settings.filtersProcesses {
+    let usesTables = settings.unwindTableBytes > 0
+    var unused = usesTables ? ["on_sample"] : ["on_sample_tables"] + Self.changePrograms
+    if !settings.filtersProcesses { unused += ["on_fork", "on_exec"] }
+    for name in unused {
       if let program = unsafe bpf_object__find_program_by_name(opened, name) { unsafe bpf_program__set_autoload(program, false) }
     }
     let canName = KernelNames.isAvailable
     if !canName, let program = unsafe bpf_object__find_program_by_name(opened, "on_names") {
       unsafe bpf_program__set_autoload(program, false)
     }
+    let possible = max(Int(libbpf_num_possible_cpus()), 1)
+    for name in UnwindMapNames.all {
+      guard let map = unsafe bpf_object__find_map_by_name(opened, name) else { throw Self.refusal("finding the sampler's maps") }
+      unsafe bpf_map__set_autocreate(map, usesTables)
+      if name == UnwindMapNames.scratches { unsafe bpf_map__set_max_entries(map, UInt32(possible)) }
+      if name == UnwindMapNames.chunks {
+        unsafe bpf_map__set_max_entries(map, UInt32(UnwindArrays.chunkCount(budget: settings.unwindTableBytes)))
+      }
+    }
+    if usesTables, let scratch = unsafe bpf_object__find_map_by_name(opened, "scratch") { unsafe bpf_map__set_autocreate(scratch, false) }
     var values = pyrorec_settings()
     values.filter_processes = settings.filtersProcesses ? 1 : 0
     values.filter_cgroups = UInt32(settings.cgroupDescriptors.count)
@@ -82,6 +105,19 @@ import TraceFormat
     unsafe counters = bpf_map__fd(countersMap)
     possibleCPUs = max(Int(libbpf_num_possible_cpus()), 1)
     lostBefore = [UInt64](repeating: 0, count: possibleCPUs)
+    var arrays: UnwindArrays?
+    if usesTables {
+      func descriptor(_ name: String) -> Int32 { unsafe bpf_object__find_map_fd_by_name(opened, name) }
+      do throws(SystemCallError) {
+        arrays = try UnwindArrays(
+          budget: settings.unwindTableBytes,
+          maps: UnwindArrays.Maps(
+            chunks: descriptor(UnwindMapNames.chunks), pages: descriptor(UnwindMapNames.pages),
+            touched: descriptor(UnwindMapNames.touched), mappings: descriptor(UnwindMapNames.mappings),
+            rules: descriptor(UnwindMapNames.rules), processes: descriptor(UnwindMapNames.processes)))
+      } catch { throw .systemCall(error) }
+    }
+    unwindArrays = arrays
     unsafe object = opened
     keepsObject = true
     if canName, let program = unsafe bpf_object__find_program_by_name(opened, "on_names"),
@@ -114,12 +150,17 @@ import TraceFormat
 
   /// Begins to sample on every CPU of `cpus`.
   func start(cpus: [Int32], frequencyHertz: Int) throws(RecorderError) {
-    for name in ["on_fork", "on_exec"] {
+    for name in ["on_fork", "on_exec"] + Self.changePrograms {
       guard let program = unsafe bpf_object__find_program_by_name(object, name), unsafe bpf_program__autoload(program) else { continue }
-      guard let link = unsafe bpf_program__attach(program) else { throw Self.refusal("attaching \(name)") }
+      guard let link = unsafe bpf_program__attach(program) else {
+        if name == Self.reuseProgram { continue }
+        throw Self.refusal("attaching \(name)")
+      }
       unsafe links.append(link)
     }
-    guard let program = unsafe bpf_object__find_program_by_name(object, "on_sample") else { throw Self.refusal("finding on_sample") }
+    guard let program = unsafe bpf_object__find_program_by_name(object, sampleProgram) else {
+      throw Self.refusal("finding \(sampleProgram)")
+    }
     // Cycles where there is a performance monitoring unit, the CPU's clock elsewhere (most virtual machines).
     let choices = [Event(name: "cycles", type: 0, config: 0), Event(name: "cpu-clock", type: 1, config: 0)]
     var chosen: Event?
@@ -189,10 +230,11 @@ import TraceFormat
     _ = unsafe bpf_map_delete_elem(targets, &key)
   }
 
-  /// A second of samples at half a kilobyte each, between 2 and 16 MiB, a power of two.
-  static func ringBytes(frequency: Int, cpus: Int) -> Int {
+  /// A second of samples at half a kilobyte each, between 2 and 16 MiB, a power of two; from 8 MiB on where samples may carry
+  /// their stacks.
+  static func ringBytes(frequency: Int, cpus: Int, hasStackCopies: Bool) -> Int {
     let wanted = frequency.multipliedReportingOverflow(by: cpus * 512).partialValue
-    var bytes = 2 << 20
+    var bytes = hasStackCopies ? 8 << 20 : 2 << 20
     while bytes < min(wanted, 16 << 20) { bytes *= 2 }
     return bytes
   }

@@ -21,9 +21,11 @@ import Glibc
   private var rings: [Ring] = []
   private let pageBytes = Int(sysconf(Int32(_SC_PAGESIZE)))
 
-  init(cpus: [Int32]) throws(RecorderError) {
+  /// - Parameter tellsLivesAtOnce: forks and exits wake the recorder too.
+  init(cpus: [Int32], tellsLivesAtOnce: Bool) throws(RecorderError) {
+    let livesWakeup = tellsLivesAtOnce ? 1 : UInt32(Self.lifeBytes / 2)
     for cpu in cpus { try open(cpu, isLives: false, dataBytes: Self.programBytes, wakeupBytes: 1) }
-    for cpu in cpus { try open(cpu, isLives: true, dataBytes: Self.lifeBytes, wakeupBytes: UInt32(Self.lifeBytes / 2)) }
+    for cpu in cpus { try open(cpu, isLives: true, dataBytes: Self.lifeBytes, wakeupBytes: livesWakeup) }
   }
 
   private func open(_ cpu: Int32, isLives: Bool, dataBytes: Int, wakeupBytes: UInt32) throws(RecorderError) {

@@ -10,6 +10,7 @@ final class EventWaiter {
     static let sideband = Source(rawValue: 2)
     static let signal = Source(rawValue: 4)
     static let process = Source(rawValue: 8)
+    static let tables = Source(rawValue: 16)
   }
   private let descriptor: Int32
 

@@ -15,6 +15,8 @@ struct ProcessFacts {
   /// Field 22 of `/proc/PID/stat` in nanoseconds since boot: whole ticks of 10 ms.
   var startNanoseconds: UInt64 = 0
   var isKernelThread = false
+  /// Whether nothing is left of it but its number: it has no arguments any more.
+  var isZombie = false
 
   /// Bytes of a command line that are kept: enough to tell two programs apart, not a megabyte of arguments.
   static let commandLineLimit = 16 * 1024
@@ -26,25 +28,54 @@ struct ProcessFacts {
 
   init() {}
 
+  /// What many processes say alike, so that it is taken apart once.
+  struct Recent {
+    fileprivate var cgroupText: [UInt8] = []
+    fileprivate var cgroup = ""
+    fileprivate var containerID = ""
+  }
+
   /// `nil` when the process is gone.
-  init?(process: UInt32, in files: any ProcessFileSystem) {
-    guard let stat = try? files.read("\(process)/stat", limit: Self.textLimit), readStat(stat) else { return nil }
+  /// - Parameter isNewProgram: the process just ran a program: its name and its start are known from elsewhere and stay as
+  ///   they are here, which spares a file.
+  init?(process: UInt32, isNewProgram: Bool = false, recent: inout Recent, in files: any ProcessFileSystem) {
+    let status = isNewProgram ? try? files.read("\(process)/status", limit: Self.textLimit) : nil
+    if status == nil {
+      guard let stat = try? files.read("\(process)/stat", limit: Self.textLimit), readStat(stat) else { return nil }
+    }
     if isKernelThread { return }
     executable = (try? files.link("\(process)/exe")) ?? ""
     commandLine = Self.commandLine(of: process, in: files)
     if let text = try? files.read("\(process)/cgroup", limit: Self.textLimit) {
-      cgroup = String(decoding: text, as: UTF8.self)
-      containerID = ContainerID.find(inCgroupFile: cgroup) ?? ""
+      if text != recent.cgroupText {
+        recent.cgroupText = text
+        recent.cgroup = String(decoding: text, as: UTF8.self)
+        recent.containerID = ContainerID.find(inCgroupFile: recent.cgroup) ?? ""
+      }
+      cgroup = recent.cgroup
+      containerID = recent.containerID
     }
+    namespaces.reserveCapacity(Self.namespaceKinds.count)
     for kind in Self.namespaceKinds {
-      // The link reads `mnt:[4026531841]`.
-      guard let link = try? files.link("\(process)/ns/\(kind)"),
-        let open = link.firstIndex(of: "["), link.last == "]",
-        let inode = UInt64(link[link.index(after: open)..<link.index(before: link.endIndex)])
-      else { continue }
+      guard let link = try? files.link("\(process)/ns/\(kind)"), let inode = Self.namespaceInode(link) else { continue }
       namespaces.append(ProcessRecord.Namespace(kind: kind, inode: inode))
     }
-    if let status = try? files.read("\(process)/status", limit: Self.textLimit) { readUserID(status) }
+    if let status = status ?? (try? files.read("\(process)/status", limit: Self.textLimit)) { readStatus(status) }
+  }
+
+  /// The link reads `mnt:[4026531841]`.
+  private static func namespaceInode(_ link: String) -> UInt64? {
+    var inode: UInt64?
+    var isOpen = false
+    for byte in link.utf8 {
+      switch byte {
+      case UInt8(ascii: "["): isOpen = true
+      case UInt8(ascii: "]"): return inode
+      case 0x30...0x39 where isOpen: inode = (inode ?? 0) &* 10 &+ UInt64(byte &- 0x30)
+      default: if isOpen { return nil }
+      }
+    }
+    return nil
   }
 
   static func commandLine(of process: UInt32, in files: any ProcessFileSystem) -> [String] {
@@ -70,11 +101,27 @@ struct ProcessFacts {
     return true
   }
 
-  private mutating func readUserID(_ text: [UInt8]) {
-    for line in text.split(separator: UInt8(ascii: "\n")) where line.starts(with: "Uid:".utf8) {
-      let fields = line.split { $0 == 0x20 || $0 == 0x09 }
-      if fields.count > 1 { userID = UInt32(String(decoding: fields[1], as: UTF8.self)) ?? .max }
-      return
+  /// Of what `stat` says too, only the parent.
+  private mutating func readStatus(_ text: [UInt8]) {
+    var lineStart = 0
+    while lineStart < text.count {
+      let line = text[lineStart...]
+      if line.starts(with: "State:\tZ".utf8) {
+        isZombie = true
+      } else if line.starts(with: "PPid:".utf8) {
+        parent = Self.number(text, from: lineStart + 5) ?? parent
+      } else if line.starts(with: "Uid:".utf8) {
+        userID = Self.number(text, from: lineStart + 4) ?? .max
+        return
+      }
+      guard let end = line.firstIndex(of: UInt8(ascii: "\n")) else { return }
+      lineStart = end + 1
     }
+  }
+
+  /// The decimal number after blanks.
+  private static func number(_ text: [UInt8], from start: Int) -> UInt32? {
+    let digits = text[start...].drop { $0 == 0x20 || $0 == 0x09 }.prefix { (0x30...0x39).contains($0) }
+    return UInt32(String(decoding: digits, as: UTF8.self))
   }
 }

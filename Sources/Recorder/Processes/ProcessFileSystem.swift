@@ -24,20 +24,17 @@ package final class LiveProcessFileSystem: ProcessFileSystem {
 
   package func link(_ name: String) throws(SystemCallError) -> String {
     let path = "\(root)/\(name)"
-    var count = 0
     var code: Int32 = 0
-    let bytes = unsafe [UInt8](unsafeUninitializedCapacity: Int(PATH_MAX)) { buffer, filled in
-      // Safe: at most the buffer's capacity is written.
-      let got = unsafe buffer.withMemoryRebound(to: CChar.self) { text in
-        guard let start = text.baseAddress else { return -1 }
-        return unsafe readlink(path, start, text.count)
-      }
-      if got < 0 { code = errno }
-      filled = max(got, 0)
-      count = got
+    let target: String? = unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
+      guard let start = buffer.baseAddress else { return nil }
+      // Safe: at most the buffer's capacity is written, and what was written is read.
+      let count = unsafe readlink(path, start, buffer.count)
+      code = errno
+      guard count >= 0 else { return nil }
+      return unsafe String(decoding: UnsafeRawBufferPointer(start: start, count: count), as: UTF8.self)
     }
-    guard count >= 0 else { throw SystemCallError(call: "readlink", path: path, code: code) }
-    return String(decoding: bytes, as: UTF8.self)
+    guard let target else { throw SystemCallError(call: "readlink", path: path, code: code) }
+    return target
   }
 
   package func processes() -> [UInt32] {

@@ -14,8 +14,15 @@ struct ProcessMap: Equatable {
   /// The executable mappings in `text`, in the order of their addresses; lines that do not parse are passed over.
   static func executable(in text: [UInt8]) -> [ProcessMap] {
     var maps: [ProcessMap] = []
-    for line in text.split(separator: UInt8(ascii: "\n")) {
-      if let map = parse(line) { maps.append(map) }
+    var start = 0
+    while start < text.count {
+      // Most lines are of no interest: the third flag after the first blank says so.
+      var blank = start
+      while blank < text.count, text[blank] != UInt8(ascii: " "), text[blank] != UInt8(ascii: "\n") { blank &+= 1 }
+      var end = blank
+      while end < text.count, text[end] != UInt8(ascii: "\n") { end &+= 1 }
+      if blank &+ 3 < end, text[blank &+ 3] == UInt8(ascii: "x"), let map = parse(text[start..<end]) { maps.append(map) }
+      start = end &+ 1
     }
     return maps
   }

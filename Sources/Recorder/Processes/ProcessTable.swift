@@ -1,6 +1,9 @@
 import Base
 import TraceFormat
 
+/// Executable mappings of one address space.
+typealias MappingTable = IntervalMap<RecordedProcess.Mapping>
+
 /// One program in one process, as far as the recorder knows it.
 final class RecordedProcess {
   struct Mapping: AddressInterval {
@@ -28,13 +31,23 @@ final class RecordedProcess {
   var facts: ProcessFacts
   /// Reads of facts still to try, because the kernel had not set them up yet.
   var attemptsLeft = 0
-  private var executable = IntervalMap<Mapping>()
+  private(set) var executable = MappingTable()
   /// Executable mappings, ascending, never overlapping.
   var mappings: [Mapping] { executable.intervals }
   /// Given when the first sample comes: what no sample hits is not written.
   var handle: ProcessHandle?
   var space: AddressSpaceHandle?
   var exitedAt: UInt64?
+  /// The mappings as the sampler's unwinder was given them; `nil` after a change.
+  var layout: UnwindLayout?
+  /// The last change of what an address means: samples unwound in an older generation are right only before it.
+  var change: Change?
+  struct Change {
+    /// The first generation that knows of it.
+    var generation: UInt64
+    var begin: UInt64
+    var end: UInt64
+  }
 
   init(pid: UInt32, facts: ProcessFacts, startTime: UInt64, scannedAt: UInt64, programTime: UInt64) {
     self.pid = pid
@@ -53,6 +66,8 @@ final class RecordedProcess {
     scannedAt = 0
     programTime = time
     executable = parent.executable
+    layout = parent.layout
+    change = parent.change
   }
 
   enum Insertion { case known, added, replaced }
@@ -63,6 +78,7 @@ final class RecordedProcess {
     let overlapping = executable.positions(overlapping: mapping.start, mapping.end)
     if overlapping.isEmpty {
       executable.insert(mapping, over: overlapping)
+      layout = nil
       return .added
     }
     // mprotect and a mapping that grows report the same file at the same place again, and a code cache its memory:
@@ -74,10 +90,23 @@ final class RecordedProcess {
     }
     if isSame, overlapping.count == 1, mapping.start >= first.start, mapping.end <= first.end { return .known }
     executable.insert(mapping, over: overlapping)
+    layout = nil
     return isSame ? .added : .replaced
   }
 
-  func removeAllMappings() { executable.removeAll() }
+  /// What lies there means something else from `generation` on.
+  func noteChange(generation: UInt64, _ begin: UInt64, _ end: UInt64) {
+    guard let before = change else {
+      change = Change(generation: generation, begin: begin, end: end)
+      return
+    }
+    change = Change(generation: generation, begin: min(before.begin, begin), end: max(before.end, end))
+  }
+
+  func removeAllMappings() {
+    executable.removeAll()
+    layout = nil
+  }
 
   func mapping(at address: UInt64) -> Mapping? { executable.interval(at: address) }
 }

@@ -18,6 +18,8 @@ struct StackTable: ~Copyable {
     /// Of the next node of the same bucket, plus one.
     var next: UInt32
   }
+  /// A node that was added right after its parent lies beside it and is found there: the tail of a new stack, which is
+  /// most nodes, is read and written in a row. Only the others are in `nodeBuckets`.
   private var nodes = ZeroedTable<Node>(count: maximumNodes)
   private var nodeCount = 0
   /// By hash of parent and value: index of a bucket's first node plus one, 0 for none.
@@ -166,7 +168,14 @@ struct StackTable: ~Copyable {
     return Int(truncatingIfNeeded: hash) & (maximumNodes - 1)
   }
 
+  @inline(__always)
   private func find(parent: UInt32, value: UInt64) -> UInt32? {
+    // The number of a node is its index plus one, so this is the index of the one behind the parent.
+    let beside = Int(parent)
+    if beside < nodeCount {
+      let node = nodes[beside]
+      if node.value == value, node.parent == parent { return parent &+ 1 }
+    }
     var next = nodeBuckets[Self.bucket(parent: parent, value: value)]
     while next != 0 {
       let node = nodes[Int(next) - 1]
@@ -177,11 +186,16 @@ struct StackTable: ~Copyable {
   }
 
   private mutating func add(parent: UInt32, value: UInt64) -> UInt32 {
-    let bucket = Self.bucket(parent: parent, value: value)
-    nodes[nodeCount] = Node(value: value, parent: parent, next: nodeBuckets[bucket])
-    nodeCount += 1
-    nodeBuckets[bucket] = UInt32(nodeCount)
-    return UInt32(nodeCount)
+    let number = UInt32(truncatingIfNeeded: nodeCount) &+ 1
+    var next: UInt32 = 0
+    if parent &+ 1 != number {
+      let bucket = Self.bucket(parent: parent, value: value)
+      next = nodeBuckets[bucket]
+      nodeBuckets[bucket] = number
+    }
+    nodes[nodeCount] = Node(value: value, parent: parent, next: next)
+    nodeCount &+= 1
+    return number
   }
 
   private mutating func forget() {

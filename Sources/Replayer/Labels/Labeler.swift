@@ -20,7 +20,11 @@ struct Labeler {
   }
 
   /// - Parameter process: `nil` when its record is lost.
-  func labels(of process: ProcessRecord?) -> LabelSet {
+  /// - Returns: `nil` for a program that the newest labels leave out of all profiles.
+  func labels(of process: ProcessRecord?) -> LabelSet? {
+    if let process, byProcess[process.handle.rawValue]?.contains(where: { $0.name == TargetLabelsRecord.leftOut }) == true {
+      return nil
+    }
     var labels = LabelSet()
     labels["service_name"] =
       process.map {

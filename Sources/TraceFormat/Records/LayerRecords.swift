@@ -25,6 +25,8 @@ public struct TargetLabelsRecord: Hashable, Sendable {
   public var process: ProcessHandle?
   /// Sorted by name.
   public var labels: [Label]
+  /// The label of a process that is left out of all profiles; its value is the reason.
+  public static let leftOut = "__left_out__"
   public struct Label: Hashable, Sendable {
     public var name: String
     public var value: String

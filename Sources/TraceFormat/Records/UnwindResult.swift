@@ -15,6 +15,10 @@ public enum UnwindResult: UInt8, Hashable, Sendable, CaseIterable {
   case compat32 = 9
   /// The sampler had no user registers.
   case noRegisters = 10
+  /// The image has no unwind information, or the code has no image.
+  case noTable = 11
+  /// Unwound while the process changed its mappings: what lay behind the change is left out.
+  case staleMappings = 12
 
   /// The word in reports and in the keys of `inspect --format json`.
   public var name: String {
@@ -30,6 +34,8 @@ public enum UnwindResult: UInt8, Hashable, Sendable, CaseIterable {
     case .guessed: "guessed"
     case .compat32: "compat32"
     case .noRegisters: "no_registers"
+    case .noTable: "no_table"
+    case .staleMappings: "stale_mappings"
     }
   }
 }

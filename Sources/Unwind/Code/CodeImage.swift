@@ -58,6 +58,9 @@ struct CodeImage: Sendable {
     return bytes.load(offset, as: Value.self)
   }
 
+  /// Where in the file the byte at an address is.
+  func offset(of address: UInt64) -> Int? { fileOffset(address) }
+
   private func fileOffset(_ address: UInt64) -> Int? {
     for segment in segments where address >= segment.start && address < segment.fileEnd {
       return Int(exactly: segment.fileOffset &+ (address &- segment.start))

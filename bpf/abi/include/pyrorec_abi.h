@@ -8,9 +8,17 @@
 #define PYROREC_ABI_H
 
 #include <linux/types.h>
+#include "pyrorec_layout.h"
 
-/* Frames kept of one stack; what the kernel itself keeps by default (kernel.perf_event_max_stack). */
+/* Frames kept of a kernel stack, and of any stack that the kernel walks: what it keeps itself by default
+   (kernel.perf_event_max_stack). */
 #define PYROREC_MAX_FRAMES 127
+
+/* Frames kept of a user stack that is unwound by tables. */
+#define PYROREC_MAX_USER_FRAMES 1024
+
+/* Bytes of stack that a sample carries at most when its tables are not there yet; less when the ring buffer fills up. */
+#define PYROREC_STACK_COPY_BYTES 65536
 
 /* Cgroups that one recording can be limited to. */
 #define PYROREC_MAX_CGROUPS 16
@@ -35,6 +43,10 @@ enum pyrorec_unwind_result {
 	PYROREC_UNWIND_GUESSED = 8,
 	PYROREC_UNWIND_COMPAT32 = 9,
 	PYROREC_UNWIND_NO_REGISTERS = 10,
+	/* The image has no unwind information, or the code has no image. */
+	PYROREC_UNWIND_NO_TABLE = 11,
+	/* Unwound while the process changed its mappings: what lay behind the change is left out. */
+	PYROREC_UNWIND_STALE_MAPPINGS = 12,
 };
 
 /* State of a process that the recording is limited to. */
@@ -60,15 +72,19 @@ struct pyrorec_sample {
 	__u32 pid;
 	__u32 tid;
 	__u32 event;
-	__u32 reserved;
+	/* PYROREC_GUESS_… bits, why the first guess was made (a result), and the first frame that was guessed. */
+	__u8 guesses;
+	__u8 guess_reason;
+	__u16 first_guess;
 	/* CLOCK_MONOTONIC, nanoseconds. */
 	__u64 time;
 	/* Of the process (its first thread): CLOCK_BOOTTIME, nanoseconds. */
 	__u64 start_time;
 	/* Periods of the event that this sample stands for. */
 	__u64 weight;
-	__u64 reserved2;
-	__u64 words[2 * PYROREC_MAX_FRAMES];
+	/* Of the address space that the user stack was unwound in; 0 for none. */
+	__u64 generation;
+	__u64 words[PYROREC_MAX_USER_FRAMES + PYROREC_MAX_FRAMES + PYROREC_STATE_WORDS + PYROREC_STACK_COPY_BYTES / 8];
 };
 
 #define PYROREC_SAMPLE_HEADER_BYTES 64

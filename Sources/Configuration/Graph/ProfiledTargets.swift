@@ -1,0 +1,97 @@
+package import Targets
+
+extension Configuration {
+  /// What one profiling component was told, once its targets are known.
+  package struct ProfiledTargets: Sendable {
+    package let component: Component
+    package let arguments: DecodedBlock
+    package let index: TargetIndex
+    /// What the component's only receiver adds to every profile; its values win.
+    package let externalLabels: LabelSet
+    /// Whether a process that no target claims is left out.
+    package var targetsOnly: Bool { component.kind.name == ComponentKind.java.name || arguments.bool("targets_only") }
+
+    /// The labels of a process' profiles; `nil` when it is not profiled.
+    package func labels(process: UInt32, containerID: String) -> LabelSet? {
+      if let target = index.target(process: process, containerID: containerID) { return final(target) }
+      if targetsOnly { return nil }
+      return final(LabelSet(["service_name": "ebpf/unspecified"]))
+    }
+
+    package func final(_ target: LabelSet) -> LabelSet {
+      ComponentLabels.final(of: target, for: component.kind).merging(externalLabels)
+    }
+  }
+
+  package func profiledTargets(of evaluation: Evaluation) -> [ProfiledTargets] {
+    components.compactMap { component in
+      guard component.kind.role == .profiler, let result = evaluation.results[component.id] else { return nil }
+      let receivers = result.arguments.receivers("forward_to")
+      var external = LabelSet()
+      if receivers.count == 1, let receiver = evaluation.results[receivers[0]] {
+        external = LabelSet(receiver.arguments.map("external_labels"))
+      }
+      return ProfiledTargets(
+        component: component, arguments: result.arguments, index: TargetIndex(result.arguments.targets("targets")),
+        externalLabels: external)
+    }
+  }
+
+  /// One program that a trace tells of.
+  package struct RecordedProgram: Sendable {
+    package var process: UInt32
+    package var containerID: String
+    /// As `discovery.process` would have found it, every label of it; `nil` when it would not have.
+    package var target: LabelSet?
+    package init(process: UInt32, containerID: String, target: LabelSet?) {
+      self.process = process
+      self.containerID = containerID
+      self.target = target
+    }
+  }
+
+  /// The labels of each of a recording's programs, `nil` for one that no target claims.
+  ///
+  /// Processes whose numbers were used again, and programs that replaced others by `exec`, are looked at in rounds of their
+  /// own: a number means one program in each.
+  package func labels(of programs: [RecordedProgram]) -> [LabelSet?] {
+    var result = [LabelSet?](repeating: nil, count: programs.count)
+    var rounds: [[Int]] = []
+    var usesOfProcess: [UInt32: Int] = [:]
+    for (index, program) in programs.enumerated() {
+      let round = usesOfProcess[program.process, default: 0]
+      usesOfProcess[program.process] = round + 1
+      if round == rounds.count { rounds.append([]) }
+      rounds[round].append(index)
+    }
+    for round in rounds {
+      let evaluation = evaluate { component, arguments in
+        guard component.kind.name == ComponentKind.discoveryProcess.name else { return [] }
+        let options = arguments.processDiscovery
+        let targets = round.compactMap { programs[$0].target.map { options.chosen(from: $0) } }
+        return ProcessDiscovery.join(targets, arguments.targets("join"))
+      }
+      let all = profiledTargets(of: evaluation)
+      // A trace is what `pyroscope.ebpf` records; without one, another component's targets say whose it is.
+      let ebpf = all.filter { $0.component.kind.name == ComponentKind.ebpf.name }
+      for index in round {
+        for profiled in ebpf.isEmpty ? all : ebpf where result[index] == nil {
+          result[index] = profiled.labels(process: programs[index].process, containerID: programs[index].containerID)
+        }
+      }
+    }
+    return result
+  }
+}
+
+extension ProcessDiscovery.Options {
+  /// Of all labels of a process those that are asked for.
+  func chosen(from labels: LabelSet) -> LabelSet {
+    let wanted = [
+      "__meta_process_exe": executable, "__meta_process_cwd": workingDirectory, "__meta_process_commandline": commandLine,
+      SpecialLabel.containerID: containerID, "__meta_process_cgroup_path": cgroupPath, "__meta_process_username": userName,
+      "__meta_process_uid": userID,
+    ]
+    return labels.filter { wanted[$0.name] ?? true }
+  }
+}

@@ -1,0 +1,116 @@
+import Base
+
+/// A function at an address, as the debug information has it.
+package struct DebugFrame: Hashable, Sendable {
+  /// The linkage name, or the qualified name where there is none; `nil` when the code belongs to no function.
+  package var function: String?
+  /// The path: absolute when the compiler was given one or told its directory.
+  package var file: String?
+  /// Counts from 1; of an outer frame the line of the call.
+  package var line: UInt32?
+  /// Counts from 1.
+  package var column: UInt32?
+  /// Where the function is declared.
+  package var startLine: UInt32?
+  /// Its code is part of the next frame's.
+  package var isInlined: Bool
+}
+
+/// The frames of many addresses; texts are kept once for each unit and become strings when asked for.
+package struct DebugFrames: Sendable {
+  /// The number of addresses.
+  package var count: Int { places.count }
+  var units: [UnitFrames] = []
+  /// By address.
+  var places: [Place]
+
+  struct Place: Sendable {
+    /// -1 when no unit has the address.
+    var unit: Int32
+    var target: Int32
+  }
+
+  /// Innermost first; empty when nothing is known of the address.
+  package func frames(at index: Int) -> [DebugFrame] {
+    let place = places[index]
+    guard place.unit >= 0 else { return [] }
+    return units[Int(place.unit)].frames(of: Int(place.target))
+  }
+
+  /// The number of frames of an address.
+  package func frameCount(at index: Int) -> Int {
+    let place = places[index]
+    return place.unit < 0 ? 0 : units[Int(place.unit)].range(of: Int(place.target)).count
+  }
+}
+
+/// The frames found in one unit.
+struct UnitFrames: Sendable {
+  struct Frame: Sendable {
+    /// Into `texts`; -1 for none.
+    var function: Int32
+    var file: Int32
+    /// 0 for none.
+    var line: UInt32
+    var column: UInt32
+    var startLine: UInt32
+    var isInlined: Bool
+  }
+  var texts = TextTable()
+  var frames: [Frame] = []
+  /// By target: where its frames end; they begin where those of the one before end.
+  var ends: [Int32] = []
+
+  func range(of target: Int) -> Range<Int> { (target == 0 ? 0 : Int(ends[target - 1]))..<Int(ends[target]) }
+
+  func frames(of target: Int) -> [DebugFrame] {
+    frames[range(of: target)].map { frame in
+      DebugFrame(
+        function: frame.function < 0 ? nil : texts.text(frame.function),
+        file: frame.file < 0 ? nil : texts.text(frame.file), line: frame.line == 0 ? nil : frame.line,
+        column: frame.column == 0 ? nil : frame.column, startLine: frame.startLine == 0 ? nil : frame.startLine,
+        isInlined: frame.isInlined)
+    }
+  }
+}
+
+/// Texts in one piece of memory.
+struct TextTable: Sendable {
+  /// Of all texts of a unit together; what comes after is left out.
+  static let maximumByteCount = 64 << 20
+  private(set) var bytes: [UInt8] = []
+  private var ends: [Int32] = []
+
+  /// As `add`; -1 for an empty text, too.
+  mutating func add(nonEmpty text: RawSpan) -> Int32 { text.byteCount == 0 ? -1 : add(text) }
+
+  /// The number of the new text; -1 when there is no room left.
+  mutating func add(_ parts: RawSpan) -> Int32 {
+    guard bytes.count + parts.byteCount <= Self.maximumByteCount else { return -1 }
+    append(parts)
+    return finish()
+  }
+
+  /// Adds to the text that `finish` will end; nothing when there is no room left.
+  mutating func append(_ part: RawSpan) {
+    guard bytes.count + part.byteCount <= Self.maximumByteCount else { return }
+    // Safe: the buffer is used only inside the closure.
+    unsafe part.withUnsafeBytes { unsafe bytes.append(contentsOf: $0) }
+  }
+
+  mutating func append(_ text: StaticString) {
+    // Safe: the string's own bytes, as many as it has.
+    unsafe bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+  }
+
+  /// Ends the text that was appended; its number.
+  mutating func finish() -> Int32 {
+    ends.append(Int32(bytes.count))
+    return Int32(ends.count - 1)
+  }
+
+  func text(_ number: Int32) -> String {
+    let start = number == 0 ? 0 : Int(ends[Int(number) - 1])
+    return String(decoding: bytes[start..<Int(ends[Int(number)])], as: UTF8.self)
+  }
+}

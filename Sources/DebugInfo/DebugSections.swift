@@ -1,0 +1,211 @@
+import Base
+import ObjectFile
+
+/// The bytes of a whole file, shared by everything that reads from it.
+package protocol SharedBytes: AnyObject, Sendable {
+  var bytes: RawSpan {
+    @_lifetime(borrow self) get
+  }
+}
+
+/// Bytes of our own: a section that was inflated, or a file made in memory.
+///
+/// `@unchecked Sendable`: the memory is private and nobody writes to it.
+@safe package final class OwnedBytes: SharedBytes, @unchecked Sendable {
+  private let memory: UnsafeMutableRawBufferPointer
+
+  /// A copy of `bytes`.
+  package init(_ bytes: [UInt8]) {
+    unsafe memory = .allocate(byteCount: bytes.count, alignment: 16)
+    unsafe memory.copyBytes(from: bytes)
+  }
+
+  init(inflating section: borrowing ElfCompressedSection) throws(MalformedInput) {
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: section.byteCount, alignment: 16)
+    do throws(MalformedInput) {
+      unsafe try section.inflate(into: memory)
+    } catch {
+      unsafe memory.deallocate()
+      throw error
+    }
+    unsafe self.memory = memory
+  }
+
+  deinit { unsafe memory.deallocate() }
+
+  package var bytes: RawSpan {
+    @_lifetime(borrow self) get {
+      // Safe: the memory never moves and lives as long as `self`.
+      unsafe _overrideLifetime(RawSpan(_unsafeBytes: UnsafeRawBufferPointer(memory)), borrowing: self)
+    }
+  }
+}
+
+/// A part of a file's bytes, or of bytes made from it.
+///
+/// `@unchecked Sendable`: the bytes are only read, and `owner` keeps them where they are.
+@safe struct SectionBytes: @unchecked Sendable {
+  private let owner: any SharedBytes
+  fileprivate let view: UnsafeRawBufferPointer
+  var count: Int { unsafe view.count }
+
+  /// What of the range lies in the owner's bytes.
+  init(_ owner: any SharedBytes, _ offset: UInt64, _ count: UInt64) {
+    self.owner = owner
+    let part = owner.bytes.slice(offset, count)
+    // Safe: the owner is kept along with the pointer.
+    unsafe view = part.withUnsafeBytes { unsafe $0 }
+  }
+
+  var bytes: RawSpan {
+    @_lifetime(borrow self) get {
+      // Safe: the bytes stay where they are as long as `owner` lives, which `self` keeps.
+      unsafe _overrideLifetime(RawSpan(_unsafeBytes: view), borrowing: self)
+    }
+  }
+}
+
+/// The sections of DWARF in one ELF file, inflated where they are compressed.
+struct DebugSections: Sendable {
+  enum Name: Int, CaseIterable {
+    case info, abbreviations, line, lineStrings, strings, stringOffsets, addresses, ranges, rangeLists, addressRanges, unitIndex
+
+    var text: StaticString {
+      switch self {
+      case .info: ".debug_info"
+      case .abbreviations: ".debug_abbrev"
+      case .line: ".debug_line"
+      case .lineStrings: ".debug_line_str"
+      case .strings: ".debug_str"
+      case .stringOffsets: ".debug_str_offsets"
+      case .addresses: ".debug_addr"
+      case .ranges: ".debug_ranges"
+      case .rangeLists: ".debug_rnglists"
+      case .addressRanges: ".debug_aranges"
+      case .unitIndex: ".debug_cu_index"
+      }
+    }
+
+    /// In split files.
+    var splitText: StaticString {
+      switch self {
+      case .info: ".debug_info.dwo"
+      case .abbreviations: ".debug_abbrev.dwo"
+      case .line: ".debug_line.dwo"
+      case .lineStrings: ".debug_line_str.dwo"
+      case .strings: ".debug_str.dwo"
+      case .stringOffsets: ".debug_str_offsets.dwo"
+      case .addresses: ".debug_addr.dwo"
+      case .ranges: ".debug_ranges.dwo"
+      case .rangeLists: ".debug_rnglists.dwo"
+      case .addressRanges: ".debug_aranges.dwo"
+      case .unitIndex: ".debug_cu_index"
+      }
+    }
+
+    /// As GNU tools name it when it is compressed in their own way.
+    var gnuCompressedText: StaticString {
+      switch self {
+      case .info: ".zdebug_info"
+      case .abbreviations: ".zdebug_abbrev"
+      case .line: ".zdebug_line"
+      case .lineStrings: ".zdebug_line_str"
+      case .strings: ".zdebug_str"
+      case .stringOffsets: ".zdebug_str_offsets"
+      case .addresses: ".zdebug_addr"
+      case .ranges: ".zdebug_ranges"
+      case .rangeLists: ".zdebug_rnglists"
+      case .addressRanges: ".zdebug_aranges"
+      case .unitIndex: ".zdebug_cu_index"
+      }
+    }
+  }
+  /// By `Name`.
+  private var sections: [SectionBytes]
+
+  /// What all sections together may inflate to, as a multiple of the file, and what is always allowed.
+  static let maximumInflation: UInt64 = 64
+  static let smallByteCount: UInt64 = 64 << 20
+
+  /// - Parameter isSplit: a `.dwo` file or a `.dwp` package, whose sections are named differently.
+  init(_ file: any SharedBytes, isSplit: Bool = false, workers: Int) throws(MalformedInput) {
+    let elf = try ElfFile(file.bytes)
+    let isUnlinked =
+      elf.header.type == 1 && !isSplit
+      && elf.sections.contains { $0.kind == .relocationsWithAddends || $0.kind == .relocations }
+    sections = []
+    var packed: [(name: Name, section: ElfSection, isGNU: Bool)] = []
+    for name in Name.allCases {
+      var found = SectionBytes(file, 0, 0)
+      if isUnlinked {
+        // Its sections have no addresses yet: what it says of addresses means nothing.
+      } else if let section = elf.section(named: isSplit ? name.splitText : name.text)?.section, section.kind != .noBits {
+        if section.isCompressed {
+          packed.append((name, section, false))
+        } else {
+          found = SectionBytes(file, section.fileOffset.rawValue, section.byteCount)
+        }
+      } else if let section = elf.section(named: name.gnuCompressedText)?.section, section.kind != .noBits {
+        packed.append((name, section, true))
+      }
+      sections.append(found)
+    }
+    guard !packed.isEmpty else { return }
+    // The largest first, so that the others are done beside it.
+    packed.sort { ($1.section.byteCount, $0.name.rawValue) < ($0.section.byteCount, $1.name.rawValue) }
+    var allowed = Self.smallByteCount + UInt64(file.bytes.byteCount) * Self.maximumInflation
+    for entry in packed {
+      let contents = try elf.contents(of: entry.section)
+      let section = try entry.isGNU ? ElfCompressedSection(gnu: contents) : ElfCompressedSection(contents, elf.header.fileClass)
+      guard UInt64(section.byteCount) <= allowed else {
+        throw MalformedInput(
+          field: "compressed sections", offset: entry.section.fileOffset,
+          problem: .overLimit(value: UInt64(section.byteCount), limit: allowed))
+      }
+      allowed -= UInt64(section.byteCount)
+    }
+    let work = packed
+    let fileClass = elf.header.fileClass
+    let inflated = parallelMap(count: work.count, workers: workers) { index -> Result<OwnedBytes, MalformedInput> in
+      let entry = work[index]
+      let contents = file.bytes.slice(entry.section.fileOffset.rawValue, entry.section.byteCount)
+      do throws(MalformedInput) {
+        let section = try entry.isGNU ? ElfCompressedSection(gnu: contents) : ElfCompressedSection(contents, fileClass)
+        return .success(try OwnedBytes(inflating: section))
+      } catch {
+        return .failure(error)
+      }
+    }
+    for (entry, result) in zip(work, inflated) {
+      let bytes = try result.get()
+      sections[entry.name.rawValue] = SectionBytes(bytes, 0, UInt64(bytes.bytes.byteCount))
+    }
+  }
+
+  var isEmpty: Bool { sections[Name.info.rawValue].count == 0 }
+
+  var spans: SectionSpans {
+    @_lifetime(borrow self) get {
+      var spans = SectionSpans(empty: part(.info))
+      spans.info = part(.info)
+      spans.abbreviations = part(.abbreviations)
+      spans.line = part(.line)
+      spans.lineStrings = part(.lineStrings)
+      spans.strings = part(.strings)
+      spans.stringOffsets = part(.stringOffsets)
+      spans.addresses = part(.addresses)
+      spans.ranges = part(.ranges)
+      spans.rangeLists = part(.rangeLists)
+      spans.addressRanges = part(.addressRanges)
+      spans.unitIndex = part(.unitIndex)
+      return spans
+    }
+  }
+
+  @_lifetime(borrow self)
+  private func part(_ name: Name) -> RawSpan {
+    // Safe: the owner is kept by `self`, too, and its bytes never move.
+    let view = unsafe sections[name.rawValue].view
+    return unsafe _overrideLifetime(RawSpan(_unsafeBytes: view), borrowing: self)
+  }
+}

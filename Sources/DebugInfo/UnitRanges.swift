@@ -1,0 +1,86 @@
+import Base
+import Synchronization
+
+/// The code of units as their first entries have it, or else as their functions do.
+enum UnitRanges {
+  static func read(
+    _ sections: DebugSections, _ headers: [UnitHeader], workers: Int, isWanted: (Int) -> Bool
+  ) -> [AddressMap.Entry] {
+    let groups = groups(headers, isWanted: isWanted)
+    // Lists do not overlap, so there are fewer ranges than the sections have bytes; a file that has one list read again and
+    // again is hostile, and none of its units is believed.
+    let limit = sections.spans.ranges.byteCount + sections.spans.rangeLists.byteCount + sections.spans.info.byteCount
+    let total = Mutex(0)
+    let parts = parallelMap(count: groups.count, workers: workers) { number -> [AddressMap.Entry] in
+      let group = groups[number]
+      let spans = sections.spans
+      let format = headers[group.units[0]].format
+      let table = AbbreviationTable(spans.abbreviations, at: group.start, format, end: group.end)
+      var entries: [AddressMap.Entry] = []
+      for index in group.units {
+        let found = ranges(Unit(headers[index], table, spans), table, spans)
+        let isWithinLimit = total.withLock { count in
+          count += found.count
+          return count <= limit
+        }
+        guard isWithinLimit else { return [] }
+        for range in found {
+          entries.append(AddressMap.Entry(start: range.start, end: range.end, unit: Int32(index)))
+        }
+      }
+      return entries
+    }
+    return total.withLock { $0 <= limit } ? parts.flatMap { $0 } : []
+  }
+
+  private static func ranges(
+    _ unit: Unit, _ table: AbbreviationTable, _ spans: borrowing SectionSpans
+  ) -> [CodeRange] {
+    guard unit.tag == .compileUnit || unit.tag == .skeletonUnit else { return [] }
+    var ranges: [CodeRange] = []
+    RangeLists.read(low: unit.lowPC, high: unit.highPC, list: unit.ranges, unit, spans, into: &ranges)
+    if ranges.isEmpty, !unit.splitName.isPresent {
+      var walk = FunctionWalk(copy spans, unit, table, targets: [], isExhaustive: false)
+      ranges = walk.allCode()
+    }
+    return ranges
+  }
+
+  /// Units that share a table of abbreviations.
+  private struct Group: Sendable {
+    var start: UInt64
+    /// Where the next table starts. Tables do not overlap, so reading all of them takes no longer than the section is.
+    var end: UInt64
+    var units: [Int]
+  }
+
+  /// Units of one table at a time, so that several threads can take part.
+  private static let maximumGroupCount = 64
+
+  private static func groups(_ headers: [UnitHeader], isWanted: (Int) -> Bool) -> [Group] {
+    let wanted = headers.indices.filter { (headers[$0].kind == .compile || headers[$0].kind == .skeleton) && isWanted($0) }
+    guard !wanted.isEmpty else { return [] }
+    let starts = headers.map(\.abbreviationsOffset).sorted()
+    func end(_ start: UInt64) -> UInt64 {
+      var (low, high) = (0, starts.count)
+      while low < high {
+        let middle = (low + high) / 2
+        if starts[middle] <= start { low = middle + 1 } else { high = middle }
+      }
+      return low < starts.count ? starts[low] : .max
+    }
+    let order = wanted.sorted { (headers[$0].abbreviationsOffset, $0) < (headers[$1].abbreviationsOffset, $1) }
+    var groups: [Group] = []
+    for index in order {
+      let header = headers[index]
+      if let last = groups.last, last.start == header.abbreviationsOffset, headers[last.units[0]].format == header.format,
+        last.units.count < max(maximumGroupCount, headers.count / 64)
+      {
+        groups[groups.count - 1].units.append(index)
+      } else {
+        groups.append(Group(start: header.abbreviationsOffset, end: end(header.abbreviationsOffset), units: [index]))
+      }
+    }
+    return groups
+  }
+}

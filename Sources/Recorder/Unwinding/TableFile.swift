@@ -1,0 +1,74 @@
+import Base
+import Glibc
+import ObjectFile
+import Unwind
+
+/// What building a table needs of a file, in memory at its own offsets, the rest as zeros.
+///
+/// Read instead of mapped: the file is somebody else's, who may shorten it at any time, and then a page of a mapping
+/// raises `SIGBUS`.
+enum TableFile {
+  /// Bytes of one file that are looked at.
+  static let maximumByteCount: UInt64 = 8 << 30
+  /// String tables and notes are read up to this size.
+  private static let smallSection: UInt64 = 1 << 20
+  private static let head = 64 * 1024
+
+  static func read(_ file: borrowing OwnedDescriptor, path: String) throws(SystemCallError) -> ZeroedMemory {
+    let status = try file.status(path: path)
+    let size = UInt64(max(status.st_size, 0))
+    guard status.st_mode & S_IFMT == S_IFREG, size <= maximumByteCount else {
+      throw SystemCallError(call: "read", path: path, code: EFBIG)
+    }
+    var memory = try ZeroedMemory(byteCount: Int(size))
+    try copy(file, path, offset: 0, count: UInt64(head), size: size, into: &memory)
+    if let header = sectionTable(memory.bytes) {
+      try copy(file, path, offset: header.offset, count: header.count, size: size, into: &memory)
+    }
+    // The names of sections come before what is chosen by them.
+    for pass in 0..<2 {
+      for (offset, count) in extents(in: memory.bytes, names: pass == 0) {
+        try copy(file, path, offset: offset, count: count, size: size, into: &memory)
+      }
+    }
+    return memory
+  }
+
+  private static func extents(in bytes: RawSpan, names: Bool) -> [(offset: UInt64, count: UInt64)] {
+    guard let elf = try? ElfFile(bytes) else { return [] }
+    if names {
+      // Which string table holds them is not told apart: they are small.
+      return elf.sections.filter { $0.kind == .stringTable && $0.byteCount <= smallSection }.map { ($0.fileOffset.rawValue, $0.byteCount) }
+        // The build ID, which a kept table is found by.
+        + elf.sections.filter { $0.kind == .note && $0.byteCount <= smallSection }.map { ($0.fileOffset.rawValue, $0.byteCount) }
+        + elf.segments.filter { $0.kind == .note && $0.fileByteCount <= smallSection }.map { ($0.fileOffset.rawValue, $0.fileByteCount) }
+    }
+    return UnwindInput.extents(of: elf).map { ($0.fileOffset.rawValue, $0.byteCount) }
+  }
+
+  /// Where the section headers lie (System V gABI, chapter 4).
+  private static func sectionTable(_ bytes: RawSpan) -> (offset: UInt64, count: UInt64)? {
+    guard bytes.byteCount >= 64 else { return nil }
+    var cursor = ByteCursor(bytes.extracting(0..<64))
+    guard (try? cursor.take(40, "e_ident … e_phoff")) != nil, let offset = try? cursor.read("e_shoff", as: UInt64.self),
+      (try? cursor.take(10, "e_flags … e_phnum")) != nil, let entry = try? cursor.read("e_shentsize", as: UInt16.self),
+      let count = try? cursor.read("e_shnum", as: UInt16.self)
+    else { return nil }
+    return offset == 0 ? nil : (offset, UInt64(entry) * UInt64(count))
+  }
+
+  private static func copy(
+    _ file: borrowing OwnedDescriptor, _ path: String, offset: UInt64, count: UInt64, size: UInt64,
+    into memory: inout ZeroedMemory
+  ) throws(SystemCallError) {
+    guard offset < size else { return }
+    var at = offset
+    let end = offset + min(count, size - offset)
+    while at < end {
+      let bytes = try file.read(at: at, count: Int(min(end - at, 4 << 20)), path: path)
+      guard !bytes.isEmpty else { return }
+      memory.write(bytes.borrowedBytes, at: at)
+      at += UInt64(bytes.count)
+    }
+  }
+}

@@ -1,0 +1,182 @@
+import Base
+import CRecorderABI
+import ObjectFile
+import Unwind
+
+/// Where in the arrays a table lies.
+final class StoredTable {
+  let table: Place
+  /// The image address (>> 16) of the first page.
+  let firstImagePage: UInt64
+  let layout: ImageLayout
+  fileprivate let rowExtents: [ExtentAllocator.Extent]
+  fileprivate let pageExtent: ExtentAllocator.Extent
+  let rowCount: Int
+  /// The sweep that last found it used.
+  fileprivate(set) var lastHit: UInt64
+
+  struct Place {
+    var firstPage: UInt32
+    var pageCount: UInt32
+    /// As `struct pyrorec_unwind_mapping` has it.
+    var word: UInt64 { UInt64(firstPage) | UInt64(pageCount) << 32 }
+  }
+
+  fileprivate init(
+    _ table: Place, firstImagePage: UInt64, layout: ImageLayout, rows: [ExtentAllocator.Extent], pages: ExtentAllocator.Extent,
+    rowCount: Int, lastHit: UInt64
+  ) {
+    self.table = table
+    self.firstImagePage = firstImagePage
+    self.layout = layout
+    rowExtents = rows
+    pageExtent = pages
+    self.rowCount = rowCount
+    self.lastHit = lastHit
+  }
+
+  /// What to subtract from an address in a mapping; `nil` when the file has no such segment.
+  ///
+  /// The kernel maps whole pages, so the first page of a mapping may hold the end of another segment: the segment is the one
+  /// that most of the mapping is of.
+  func bias(start: UInt64, end: UInt64, fileOffset: UInt64) -> UInt64? {
+    let fileEnd = fileOffset &+ (end &- start)
+    var best: ImageLayout.Segment?
+    var most: UInt64 = 0
+    for segment in layout.segments {
+      let first = max(segment.fileOffset.rawValue, fileOffset)
+      let last = min(segment.fileOffset.rawValue &+ segment.fileByteCount, fileEnd)
+      guard first < last, last - first > most else { continue }
+      most = last - first
+      best = segment
+    }
+    guard let best else { return nil }
+    let image = best.address.rawValue &+ fileOffset &- best.fileOffset.rawValue
+    return start &- image &+ firstImagePage << UInt64(PYROREC_UNWIND_PAGE_BITS)
+  }
+}
+
+/// The rows, pages and rules of every table that is loaded, within the budget.
+///
+/// Rows are shared by all processes that map a file; rules by all files. A rule once written stays: what was found by a
+/// table is right after the table is put out, too.
+final class TableStore {
+  private let arrays: UnwindArrays
+  private var rows: ExtentAllocator
+  private var pages: ExtentAllocator
+  private var rules: [UnwindRule: UInt16] = [:]
+  private var sweeps: UInt64 = 1
+  /// Pages' rows are put together up to so many, so that a table is not one extent a page.
+  private static let runRows = 8192
+
+  init(_ arrays: UnwindArrays) {
+    self.arrays = arrays
+    rows = ExtentAllocator(count: arrays.rowCapacity, boundary: UnwindArrays.chunkRows)
+    pages = ExtentAllocator(count: UnwindArrays.pageCapacity)
+  }
+
+  var freeRows: Int { rows.freeCount }
+  var ruleCount: Int { rules.count }
+
+  /// `nil` when there is no room.
+  func load(_ table: UnwindTable) -> StoredTable? {
+    let pageCount = table.pageStarts.count - 1
+    guard pageCount > 0, let pageExtent = pages.take(pageCount) else { return nil }
+    var extents: [ExtentAllocator.Extent] = []
+    let numbers = globalNumbers(of: table)
+    var before = UInt16(PYROREC_RULE_NONE.rawValue)
+    var page = 0
+    while page < pageCount {
+      let first = Int(table.pageStarts[page])
+      var last = page + 1
+      while last < pageCount, Int(table.pageStarts[last + 1]) - first <= Self.runRows { last += 1 }
+      let count = Int(table.pageStarts[last]) - first
+      var at = 0
+      if count > 0 {
+        guard let extent = rows.take(count) else {
+          for extent in extents { rows.give(extent) }
+          pages.give(pageExtent)
+          return nil
+        }
+        extents.append(extent)
+        at = extent.first
+      }
+      for index in page..<last {
+        let start = Int(table.pageStarts[index])
+        let end = Int(table.pageStarts[index + 1])
+        put(
+          pyrorec_unwind_page(
+            first: UInt32(at + start - first), count: UInt16(clamping: end - start), before: before),
+          at: pageExtent.first + index)
+        for row in start..<end {
+          let value = table.rows[row]
+          let number = numbers[Int(min(Int(value >> 16), numbers.count - 1))]
+          put(row: value & 0xffff | UInt32(number) << 16, at: at + row - first)
+          before = number
+        }
+      }
+      page = last
+    }
+    let place = StoredTable.Place(firstPage: UInt32(pageExtent.first), pageCount: UInt32(pageCount))
+    return StoredTable(
+      place, firstImagePage: table.firstPage, layout: table.layout, rows: extents, pages: pageExtent,
+      rowCount: table.rows.count, lastHit: sweeps)
+  }
+
+  /// The room of a table that no mapping points to and no running program may still read.
+  func free(_ table: StoredTable) {
+    for extent in table.rowExtents { rows.give(extent) }
+    pages.give(table.pageExtent)
+  }
+
+  private func put(_ page: pyrorec_unwind_page, at index: Int) {
+    // Safe: extents lie within what the allocator was made for, which is the array's length.
+    unsafe arrays.pages[index] = page
+    unsafe arrays.touched[index] = 0
+  }
+  private func put(row: UInt32, at index: Int) {
+    // Safe: as above.
+    unsafe arrays.rows[index] = row
+  }
+
+  /// By a table's own rule number the one that all tables share; a rule too many becomes "unsupported".
+  private func globalNumbers(of table: UnwindTable) -> [UInt16] {
+    var numbers = (0..<UInt16(RuleNumber.first)).map { $0 }
+    numbers.reserveCapacity(numbers.count + table.rules.count + 1)
+    for rule in table.rules {
+      if let known = rules[rule] {
+        numbers.append(known)
+        continue
+      }
+      guard rules.count < UnwindArrays.ruleCapacity else {
+        numbers.append(RuleNumber.unsupported)
+        continue
+      }
+      let number = UInt16(rules.count)
+      // Safe: below the capacity, by the line above.
+      unsafe arrays.rules[Int(number)] = rule.abi
+      rules[rule] = number + RuleNumber.first
+      numbers.append(number + RuleNumber.first)
+    }
+    numbers.append(RuleNumber.unsupported)
+    return numbers
+  }
+
+  // MARK: Which are used
+
+  /// Notes which of `tables` were searched since the last sweep.
+  func sweep(_ tables: some Sequence<StoredTable>) {
+    sweeps += 1
+    for table in tables {
+      var isHit = false
+      for index in table.pageExtent.first..<table.pageExtent.end where unsafe arrays.touched[index] != 0 {
+        unsafe arrays.touched[index] = 0
+        isHit = true
+      }
+      if isHit { table.lastHit = sweeps }
+    }
+  }
+
+  /// Whether a table of so many rows could ever be loaded.
+  func hasRoomInAll(rows count: Int) -> Bool { count <= arrays.rowCapacity }
+}

@@ -1,0 +1,40 @@
+import Base
+import Glibc
+
+/// The unwind table of one image, wherever it is on its way.
+final class UnwindImage {
+  enum State {
+    /// Never asked for, or put out for want of room.
+    case absent
+    case ordered
+    /// Built, and waiting for room.
+    case waiting
+    case loaded(StoredTable)
+    /// The file does not say how to unwind its code, or its table is larger than the budget.
+    case without
+  }
+  /// Its number among the unwinder's images.
+  let number: Int
+  let path: String
+  var state = State.absent
+  /// An own descriptor, so that the table can be built again; -1 for the vDSO and for what could not be opened.
+  private(set) var descriptor: Int32
+  let isVDSO: Bool
+
+  init(number: Int, path: String, descriptor: Int32, isVDSO: Bool) {
+    self.number = number
+    self.path = path
+    self.isVDSO = isVDSO
+    self.descriptor = descriptor >= 0 ? fcntl(descriptor, F_DUPFD_CLOEXEC, 0) : -1
+  }
+  /// A file that was found later.
+  func take(_ found: Int32) {
+    guard descriptor < 0, found >= 0 else { return }
+    descriptor = fcntl(found, F_DUPFD_CLOEXEC, 0)
+    if case .without = state { state = .absent }
+  }
+
+  deinit { if descriptor >= 0 { _ = close(descriptor) } }
+
+  var stored: StoredTable? { if case .loaded(let table) = state { table } else { nil } }
+}

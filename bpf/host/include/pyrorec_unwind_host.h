@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* The unwinder of the sampler, run in user space over registers, a copy of the stack and tables in memory. */
+#ifndef PYROREC_UNWIND_HOST_H
+#define PYROREC_UNWIND_HOST_H
+
+#include "pyrorec_abi.h"
+
+/* All that an unwinding may look at; nothing of it is trusted, and nothing outside of it is read. */
+struct pyrorec_host_memory {
+	const struct pyrorec_unwind_chunk *chunks;
+	__u64 chunk_count;
+	const struct pyrorec_unwind_page *pages;
+	/* One for each page, set where a search came by; null for nobody to be told. */
+	__u64 *touched;
+	__u64 page_count;
+	const struct pyrorec_unwind_rule *rules;
+	__u64 rule_count;
+	/* The address space: ascending, none overlapping another. */
+	const struct pyrorec_unwind_mapping *mappings;
+	__u64 mapping_count;
+	const __u8 *stack;
+	__u64 stack_address;
+	__u64 stack_bytes;
+	/* Code, which the scan for return addresses looks at, is read from this process; 0 for nowhere. Its stack is not: by now
+	   it is another one. */
+	__s32 process;
+};
+
+struct pyrorec_host_frames {
+	/* enum pyrorec_unwind_result */
+	__u8 result;
+	/* As in struct pyrorec_sample. */
+	__u8 guesses;
+	__u8 guess_reason;
+	__u8 reserved;
+	__u16 first_guess;
+	__u16 reserved2;
+	__u32 count;
+	/* Where it ended: to go on from there when the result is PYROREC_UNWIND_TABLES_PENDING. */
+	struct pyrorec_unwind_state state;
+};
+
+/*
+ * Finds `state` and its callers, innermost first: `frames` holds PYROREC_MAX_USER_FRAMES addresses, of which the first
+ * `found->count` are there already and stay.
+ */
+void pyrorec_unwind_on_host(const struct pyrorec_host_memory *memory, const struct pyrorec_unwind_state *state,
+			    __u64 *frames, struct pyrorec_host_frames *found);
+
+#endif

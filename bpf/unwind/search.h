@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* From an address to its rule: the mapping, the page, the row. */
+#ifndef PYROREC_UNWIND_SEARCH_H
+#define PYROREC_UNWIND_SEARCH_H
+
+#include "unwinder.h"
+
+/* A number whose highest bit is set when a < b, for numbers below 2^63. */
+UNWIND_INLINE u64 unwind_less(u64 a, u64 b)
+{
+	u64 difference = a - b;
+	UNWIND_OPAQUE(difference);
+	return difference;
+}
+
+/*
+ * `step` when the highest bit of `condition` is set, else 0. A multiplication: kernels from 6.18 look at an arithmetic shift
+ * that is followed by an "and" as the branch that it stands for, and follow both ways of it.
+ */
+UNWIND_INLINE u64 unwind_if(u64 condition, u64 step)
+{
+	u64 bit = condition >> 63;
+	UNWIND_OPAQUE(bit);
+	return step * bit;
+}
+
+/* How many of the slice's mappings begin below `address`, which is below 2^63. */
+UNWIND_INLINE u64 unwind_mappings_before(environment env, u32 first, u32 count, u64 address)
+{
+	const struct pyrorec_unwind_mapping *mapping;
+	u64 found = 0;
+	u32 step = PYROREC_MAX_MAPPINGS / 2;
+
+	if (count < 64)
+		step = 32;
+	else if (count < 1024)
+		step = 512;
+	for (u32 i = 0; i < 17 && step; i++, step >>= 1) {
+		u64 next = found + step;
+		mapping = environment_mapping(env, first + (u32)next - 1);
+		if (!mapping)
+			return 0;
+		found += unwind_if(unwind_less(next, (u64)count + 1) & unwind_less(mapping->begin, address), step);
+	}
+	return found;
+}
+
+/* The mapping that `address` lies in, or null. */
+UNWIND_INLINE const struct pyrorec_unwind_mapping *unwind_mapping_at(environment env, struct unwinder *u, u64 address)
+{
+	const struct pyrorec_unwind_mapping *mapping;
+	u32 first = u->first_mapping;
+	u64 found;
+
+	/* User addresses end below 2^63, and the comparisons count on it. */
+	if ((s64)address < 0)
+		return 0;
+	found = unwind_mappings_before(env, first, u->mapping_count, address + 1);
+	if (!found)
+		return 0;
+	mapping = environment_mapping(env, first + (u32)found - 1);
+	if (!mapping || address >= mapping->end)
+		return 0;
+	return mapping;
+}
+
+/* The rule in force at `offset` in the page. */
+UNWIND_INLINE u32 unwind_rule_in(environment env, const struct pyrorec_unwind_page *page, u32 offset)
+{
+	u32 first = page->first, count = page->count;
+	u32 rule = page->before;
+	/* How many rows begin at or below the offset. */
+	u64 found = 0;
+	u32 step = PYROREC_CHUNK_ROWS / 2;
+	const struct pyrorec_unwind_chunk *chunk = environment_chunk(env, first / PYROREC_CHUNK_ROWS);
+
+	if (!chunk || !count)
+		return rule;
+	if (count < 256)
+		step = 128;
+	else if (count < 2048)
+		step = 1024;
+	for (u32 i = 0; i < 16 && step; i++, step >>= 1) {
+		u64 next = found + step;
+		u64 row = chunk->rows[(first + (u32)next - 1) & (PYROREC_CHUNK_ROWS - 1)];
+		found += unwind_if(unwind_less(next, (u64)count + 1) & unwind_less(row & 0xffff, (u64)offset + 1), step);
+	}
+	if (found)
+		rule = chunk->rows[(first + (u32)found - 1) & (PYROREC_CHUNK_ROWS - 1)] >> 16;
+	return rule;
+}
+
+/* The number of the rule for `address` in `mapping`; -1 when the table is not there yet. */
+UNWIND_INLINE int unwind_rule_at(environment env, const struct pyrorec_unwind_mapping *mapping, u64 address)
+{
+	/* Before the bias, which is there before the table is. */
+	u64 table = *(const volatile u64 *)&mapping->table;
+	UNWIND_ACQUIRE();
+	u64 offset = address - mapping->bias;
+	u64 number = offset >> PYROREC_UNWIND_PAGE_BITS;
+	const struct pyrorec_unwind_page *page;
+
+	if (!(table >> 32))
+		return table == PYROREC_ABSENCE_PENDING ? -1 : UNWIND_RULE_NO_TABLE;
+	if (number >= table >> 32)
+		return PYROREC_RULE_NONE;
+	number += (u32)table;
+	page = environment_page(env, number);
+	if (!page)
+		return PYROREC_RULE_NONE;
+	environment_touch(env, number);
+	return unwind_rule_in(env, page, offset & 0xffff);
+}
+
+#endif

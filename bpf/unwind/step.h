@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* One step of the unwinder. Whoever drives it calls it until it returns 1, or UNWIND_MAX_STEPS times. */
+#ifndef PYROREC_UNWIND_STEP_H
+#define PYROREC_UNWIND_STEP_H
+
+#include "rules.h"
+#include "search.h"
+
+/* A word of a scan: is it a return address? */
+UNWIND_INLINE int unwind_judge_word(
+	environment env, struct unwinder *u, const struct pyrorec_unwind_mapping *mapping, u64 word)
+{
+	u64 address = u->scan_address;
+
+	u->scan_address = address + 8;
+	if (!mapping || !unwind_is_behind_call(env, mapping, word, u->state.pc))
+		return 0;
+	unwind_note_guess(u, PYROREC_GUESS_RETURN_ADDRESS);
+	u->scan_pc = u->state.pc;
+	u->scan_fp = u->state.fp;
+	u->scan_frame = u->frame_count;
+	u->can_scan_on = 1;
+	u->state.pc = word;
+	u->state.sp = address + 8;
+	u->state.flags = PYROREC_STATE_RETURN_ADDRESS;
+	u->mode = UNWIND_STEP;
+	return 0;
+}
+
+/* `pc` lies in no mapping. */
+UNWIND_INLINE int unwind_without_mapping(environment env, struct unwinder *u)
+{
+	if (u->mode == UNWIND_CHECK_GUESS)
+		return unwind_begin_scan(u);
+	if (u->can_scan_on) {
+		/* It was something that an earlier call left there. */
+		u->can_scan_on = 0;
+		u->state.pc = u->scan_pc;
+		u->state.fp = u->scan_fp;
+		u->frame_count = u->scan_frame;
+		return unwind_begin_scan(u);
+	}
+	if (u->stops_at_unknown)
+		return unwind_end(u, PYROREC_UNWIND_NO_MAPPING);
+	/* A caller that is no code was found by a wrong rule. */
+	if (u->frame_count)
+		return unwind_end(u, PYROREC_UNWIND_NO_MAPPING);
+	/* Somebody called what is no code: where to return to is on top of the stack. */
+	environment_push(env, 0, u->state.pc);
+	u->frame_count = 1;
+	u->reason = PYROREC_UNWIND_NO_MAPPING;
+	u->scan_address = u->state.sp;
+	return unwind_begin_scan(u);
+}
+
+UNWIND_INLINE int unwind_step(environment env, struct unwinder *u)
+{
+	struct pyrorec_unwind_state *s = &u->state;
+	const struct pyrorec_unwind_mapping *mapping;
+	u64 word = 0, address = s->pc;
+	u32 count = u->frame_count;
+	int found = 0;
+
+	if (u->mode == UNWIND_SCAN) {
+		if (!u->scans_left)
+			return unwind_end(u, u->reason);
+		u->scans_left -= 1;
+		if (unwind_word(env, u, u->scan_address, &word))
+			return unwind_end(u, u->reason);
+		address = word - 1;
+	} else if (s->flags & PYROREC_STATE_RETURN_ADDRESS) {
+		address -= 1;
+	}
+	if (u->mode == UNWIND_SCAN || !environment_cached(env, u, address, &found)) {
+		mapping = unwind_mapping_at(env, u, address);
+		if (u->mode == UNWIND_SCAN)
+			return unwind_judge_word(env, u, mapping, word);
+		if (!mapping)
+			return unwind_without_mapping(env, u);
+		found = unwind_rule_at(env, mapping, address);
+		if (found >= 0)
+			environment_cache(env, u, address, found);
+	}
+	if (u->mode == UNWIND_CHECK_GUESS) {
+		unwind_note_guess(u, PYROREC_GUESS_FRAME_POINTER);
+		u->mode = UNWIND_STEP;
+	}
+	if (found < 0)
+		return unwind_end(u, PYROREC_UNWIND_TABLES_PENDING);
+	if (count >= PYROREC_MAX_USER_FRAMES)
+		return unwind_end(u, PYROREC_UNWIND_TRUNCATED_BY_DEPTH);
+	environment_push(env, count, s->pc);
+	u->frame_count = count + 1;
+	return unwind_by_number(env, u, found);
+}
+
+#endif

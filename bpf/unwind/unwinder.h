@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * The unwinder: finds the callers of a thread by tables (pyrorec_unwind.h), one small step at a time. The same code runs in
+ * the sampler and on the host; whoever includes it defines, before that, an `environment` and how memory is reached:
+ *
+ *   typedef … environment;                 handed through, never looked into
+ *   int environment_read(environment, void *to, u32 bytes, u64 address)              0 when all of it could be read
+ *   int environment_read_code(environment, void *to, u32 bytes, u64 address)         the same, of what does not change
+ *   u32 environment_unreadable(environment, u64 address)                             the result when a stack word is not there
+ *   const struct pyrorec_unwind_mapping *environment_mapping(environment, u32 index)
+ *   const struct pyrorec_unwind_page *environment_page(environment, u32 index)
+ *   const struct pyrorec_unwind_chunk *environment_chunk(environment, u32 index)
+ *   const struct pyrorec_unwind_rule *environment_rule(environment, u32 index)       these four: null when there is none
+ *   int environment_cached(environment, struct unwinder *, u64 address, int *rule)   1 when it knows the rule
+ *   void environment_cache(environment, struct unwinder *, u64 address, u32 rule)
+ *   void environment_touch(environment, u32 page)                                    the page was needed
+ *   void environment_push(environment, u32 index, u64 pc)                            index < PYROREC_MAX_USER_FRAMES
+ */
+#ifndef PYROREC_UNWINDER_H
+#define PYROREC_UNWINDER_H
+
+#include "pyrorec_abi.h"
+
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
+typedef __s64 s64;
+
+#define UNWIND_INLINE static inline __attribute__((always_inline))
+
+/*
+ * Searches compute with a sign instead of branching: where the verifier would follow both ways of every branch of every
+ * step, there is one way. An empty asm keeps the compiler from making branches of it again.
+ */
+#define UNWIND_OPAQUE(value) __asm__ volatile("" : "+r"(value))
+
+/* What is read after it is read after it: aarch64 and the compiler may see it otherwise. BPF has no such fence for loads. */
+#if defined(__bpf__)
+#define UNWIND_ACQUIRE() __asm__ volatile("" : : : "memory")
+#else
+#define UNWIND_ACQUIRE() __atomic_thread_fence(__ATOMIC_ACQUIRE)
+#endif
+
+/* Stack bytes read at a time. */
+#define UNWIND_WINDOW_BYTES 4096
+/* Less than this is not worth a read of its own. */
+#define UNWIND_WINDOW_LEAST 1024
+/* Words looked at for return addresses, in one sample. */
+#define UNWIND_SCAN_WORDS 256
+/* Steps in one sample: frames, and words of scans. */
+#define UNWIND_MAX_STEPS (PYROREC_MAX_USER_FRAMES + UNWIND_SCAN_WORDS + 8)
+
+/* Rule numbers for what has no table, next to those of pyrorec_unwind.h. */
+#define UNWIND_RULE_NO_TABLE 7
+
+enum unwind_mode {
+	/* Find the rule for `state.pc` and step to the caller. */
+	UNWIND_STEP = 0,
+	/* The same, and `state` was guessed from the frame pointer. */
+	UNWIND_CHECK_GUESS = 1,
+	/* Look at one word of the stack: is it a return address? */
+	UNWIND_SCAN = 2,
+};
+
+struct unwinder {
+	struct pyrorec_unwind_state state;
+	/* The address space: a slice of the mappings. */
+	u64 generation;
+	u32 first_mapping;
+	u32 mapping_count;
+	u32 mode;
+	u32 frame_count;
+	/* Whether to stop at an address without mapping, because somebody who knows newer ones goes on from there. */
+	u32 stops_at_unknown;
+	u32 scans_left;
+	/* Where a scan goes on. */
+	u64 scan_address;
+	/* Where the last one began, for when the word it took for a return address turns out to lead nowhere. */
+	u64 scan_pc;
+	u64 scan_fp;
+	u32 scan_frame;
+	u32 can_scan_on;
+	/* enum pyrorec_unwind_result: how it ended; why the last guess was made. */
+	u8 result;
+	u8 reason;
+	/* As in struct pyrorec_sample. */
+	u8 guesses;
+	u8 guess_reason;
+	u16 first_guess;
+	u16 reserved;
+	u64 window_base;
+	u64 window_bytes;
+	u8 window[UNWIND_WINDOW_BYTES + 8];
+};
+
+UNWIND_INLINE void unwind_begin(struct unwinder *u)
+{
+	u->mode = UNWIND_STEP;
+	u->frame_count = 0;
+	u->stops_at_unknown = 0;
+	u->scans_left = UNWIND_SCAN_WORDS;
+	u->can_scan_on = 0;
+	u->result = PYROREC_UNWIND_TRUNCATED_BY_DEPTH;
+	u->reason = 0;
+	u->guesses = 0;
+	u->guess_reason = 0;
+	u->first_guess = 0;
+	u->window_base = 0;
+	u->window_bytes = 0;
+}
+
+/* Every step ends in 0 to go on or 1 when `result` says how it ended. */
+UNWIND_INLINE int unwind_end(struct unwinder *u, u32 result)
+{
+	u->result = result == PYROREC_UNWIND_COMPLETE && u->guesses ? PYROREC_UNWIND_GUESSED : result;
+	return 1;
+}
+
+#endif
