@@ -91,6 +91,9 @@ package struct ImageLocator: Sendable {
     return Located(image: image, debugFile: debugFile, steps: search.steps)
   }
 
+  /// Where system paths begin: under the sysroot, then on this machine.
+  var roots: [String] { sysroot.map { [$0, ""] } ?? [""] }
+
   /// The file at its own path when it is still the one that was recorded: for what a recorded copy leaves out.
   func original(_ identity: ImageIdentity) -> ImageBytes? {
     guard identity.kind == .file, identity.path.utf8.first == UInt8(ascii: "/") else { return nil }
