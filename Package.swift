@@ -77,12 +77,14 @@ let package = Package(
       dependencies: ["Base", "TraceFormat", "ObjectFile", "Targets", "Unwind", "CRecorderABI", "CUnwind", "CLibBPF", "CLaunch"],
       swiftSettings: lifetimes, plugins: ["CompileBPF"]),
     room("Replayer", ["Base", "TraceFormat", "Symbolize", "ObjectFile", "Targets", "Profile"], settings: lifetimes),
-    room("Uploader", ["Base", "Profile", "CCurl"]),
+    room("HTTP", ["CCurl"]),
+    room("Uploader", ["Base", "Profile", "HTTP"]),
+    room("Debuginfod", ["Base", "ObjectFile", "Symbolize", "HTTP"]),
     .executableTarget(
       name: "pyrorec",
       dependencies: [
         "Base", "TraceFormat", "ObjectFile", "Targets", "Configuration", "Profile", "JFR", "JavaProfiles", "Symbolize", "Recorder", "Replayer",
-        "Uploader",
+        "Uploader", "HTTP", "Debuginfod",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
@@ -104,7 +106,8 @@ let package = Package(
     tests("SymbolizeTests", ["Symbolize", "ObjectFile", "Base"]),
     tests("RecorderTests", ["Recorder", "TraceFormat", "ObjectFile", "Unwind", "Base", "CRecorderABI", "CUnwind"]),
     tests("ReplayerTests", ["Replayer", "TraceFormat", "Symbolize", "Profile", "Targets", "Base"]),
-    tests("UploaderTests", ["Uploader", "Profile", "Base"]),
+    tests("UploaderTests", ["Uploader", "HTTP", "Profile", "Base"]),
+    tests("DebuginfodTests", ["Debuginfod", "Symbolize", "ObjectFile", "HTTP", "Base"]),
     tests("PipelineTests", ["Replayer", "Recorder", "TraceFormat", "Symbolize", "Profile", "Base"]),
     tests("CommandTests", ["Base", "TraceFormat", "Profile"]),
     tests("KernelTests", ["Recorder", "TraceFormat", "Base"]),
@@ -116,6 +119,7 @@ let package = Package(
 //   PYROREC_TOOLS=1 swift run push-receiver           takes pushes by Pyroscope's rules, for trying uploads without a server
 //   PYROREC_TOOLS=1 swift run segment-copy FROM TO    writes a trace's records again, and says how long it took
 //   PYROREC_TOOLS=1 swift run unwind-tables               builds unwind tables of files, and measures or prints them
+//   PYROREC_TOOLS=1 swift run symbol-names FILE           prints the functions and lines of the addresses it reads
 if Context.environment["PYROREC_TOOLS"] != nil {
   // How long relabelling takes: Benchmarks/relabel.
   package.targets.append(
@@ -131,6 +135,10 @@ if Context.environment["PYROREC_TOOLS"] != nil {
     .executableTarget(
       name: "unwind-tables", dependencies: ["Unwind", "Base"], path: "Benchmarks/UnwindTables", swiftSettings: common,
       linkerSettings: [.linkedLibrary(":libzstd.a")]))
+  package.targets.append(
+    .executableTarget(
+      name: "symbol-names", dependencies: ["Symbolize", "Base"], path: "Benchmarks/Names", swiftSettings: common,
+      linkerSettings: [.linkedLibrary(":libzstd.a")]))
   // Prints the frames of addresses, for comparing with llvm-symbolizer and for measuring (scripts/compare-dwarf, Benchmarks/):
   //   PYROREC_TOOLS=1 swift build -c release --product dwarf-frames
   package.targets.append(
@@ -138,4 +146,22 @@ if Context.environment["PYROREC_TOOLS"] != nil {
       name: "dwarf-frames", dependencies: ["DebugInfo", "Base"], path: "Tests/DwarfFrames",
       swiftSettings: common + [.enableExperimentalFeature("Lifetimes")],
       linkerSettings: [.linkedLibrary(":libzstd.a")]))
+}
+
+// For scripts/fuzz, nothing else than what is fuzzed, with the sanitizers: quick to build and without other packages.
+if Context.environment["PYROREC_TOOLS"] == "fuzz" {
+  let rooms = ["Base", "ObjectFile", "Unwind", "DebugInfo", "Symbolize", "TraceFormat", "Profile", "Targets", "Replayer"]
+  let libraries = ["CRecorderABI", "CLZ4", "CZlib", "CDeflate", "CZstd", "CLzma", "CMapping", "CDemangle"]
+  let sanitizers = ["-sanitize=fuzzer,address", "-use-ld=lld"]
+  package.products = []
+  package.dependencies = []
+  package.targets.removeAll { !(rooms + libraries).contains($0.name) }
+  for target in package.targets where rooms.contains(target.name) {
+    target.swiftSettings = (target.swiftSettings ?? []) + [.unsafeFlags(["-sanitize=fuzzer,address"])]
+  }
+  package.targets.append(
+    .executableTarget(
+      name: "fuzz", dependencies: rooms.map { .byName(name: $0) }, path: "Fuzz/Sources",
+      swiftSettings: common + [.unsafeFlags(["-sanitize=fuzzer,address"])],
+      linkerSettings: [.linkedLibrary(":libzstd.a"), .unsafeFlags(sanitizers)]))
 }

@@ -4,6 +4,7 @@ import argparse
 import glob
 import random
 import re
+import resource
 import signal
 from benchlib import *
 from unwinding import unwinding
@@ -391,6 +392,49 @@ def tables():
         table.add("its bytes a row", facts["bytes/row"], None, None, "bytes", 4.5 if facts["rows"] > 20000 else None, "%.2f")
 
 
+# -- names -------------------------------------------------------------------------------------------
+
+def names():
+    """Names from symbol tables, on one thread: a plain load, sort and halving in C, and llvm-symbolizer for fewer addresses."""
+    need("gcc", "swift", "nm")
+    top = os.path.join(HERE, "..")
+    subprocess.run(["swift", "build", "-c", "release", "--product", "symbol-names"], cwd=top, check=True,
+                   env=dict(os.environ, PYROREC_TOOLS="1"), stdout=subprocess.DEVNULL)
+    tool, peer = os.path.join(top, ".build/release/symbol-names"), at("names")
+    subprocess.run(["gcc", "-O2", os.path.join(HERE, "names.c"), "-o", peer], check=True)
+    symbolizer = shutil.which("llvm-symbolizer") or swift_tool("llvm-symbolizer")
+    patterns = [swift_tool("swift-frontend"), swift_tool("clang"), swift_tool("lldb-server"), "/usr/bin/node"]
+
+    def asked(command, addresses):
+        with open(addresses) as source, open(at("names.out"), "w") as out:
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
+            subprocess.run(command, stdin=source, stdout=out, stderr=subprocess.DEVNULL, check=True)
+            after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    for path in sorted({os.path.realpath(pattern) for pattern in patterns if os.path.exists(pattern)}):
+        lines = subprocess.run(["nm", "-S", "--defined-only", path], capture_output=True, text=True).stdout.splitlines()
+        functions = [(int(words[0], 16), int(words[1], 16)) for words in (line.split() for line in lines)
+                     if len(words) >= 4 and words[2] in "tTwW"]
+        functions = [function for function in functions if function[1] > 0]
+        if len(functions) < 1000:
+            continue
+        choice = random.Random(1)
+        for name, count in (("many", 1000000), ("few", 100000)):
+            with open(at(name), "w") as out:
+                for start, size in choice.choices(functions, k=count):
+                    out.write("0x%x\n" % (start + choice.randrange(size)))
+        base = os.path.basename(path)
+        results = interleaved(
+            options.rounds,
+            ours=lambda: asked([tool, path, "--quiet"], at("many")), c=lambda: asked([peer, path], at("many")),
+            few=lambda: asked([tool, path], at("few")),
+            llvm=lambda: asked([symbolizer, "--obj=" + path, "--no-inlines", "--no-demangle"], at("few")))
+        found = {name: median(results[name]) for name in results}
+        print("   %s: %d functions, %.1f million addresses a second" % (base, len(functions), 1 / found["ours"]), flush=True)
+        table.add("names of 1,000,000 addresses of %s" % base, found["ours"], "C: sort and halve", found["c"], "s CPU", 1.5, "%.2f")
+        table.add("names of 100,000 addresses of %s (%.0f MB)" % (base, os.path.getsize(path) / 1e6), found["few"], "llvm-symbolizer",
+                  found["llvm"], "s CPU", 0.25, "%.2f")
 # -- dwarf -------------------------------------------------------------------------------------------
 
 def java_addresses(libjvm):
@@ -478,7 +522,7 @@ def help_():
 
 
 PARTS = {"interrupt": interrupt, "system": system, "fast": fast, "start": start, "copies": copies, "convert": convert,
-         "segments": segments, "tables": tables, "dwarf": dwarf, "help": help_,
+         "segments": segments, "tables": tables, "names": names, "dwarf": dwarf, "help": help_,
          "unwinding": lambda: unwinding(table, at, options.rounds)}
 for part in options.parts:
     if part not in PARTS:

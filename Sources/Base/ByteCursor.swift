@@ -145,6 +145,13 @@ extension RawSpan {
     return unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self)
   }
 
+  /// The integer at `offset`, least significant byte first, or `nil` past the end.
+  @inlinable public func integer<Value: FixedWidthInteger & BitwiseCopyable>(at offset: Int, as type: Value.Type) -> Value? {
+    guard offset >= 0, offset <= byteCount &- MemoryLayout<Value>.size else { return nil }
+    // Safe: within bounds by the guard above.
+    return Value(littleEndian: unsafe unsafeLoadUnaligned(fromByteOffset: offset, as: Value.self))
+  }
+
   /// The eight bytes from `offset` as a number, least significant byte first, or `nil` when fewer are there.
   @inlinable public func word(at offset: Int) -> UInt64? {
     guard offset >= 0, offset <= byteCount &- 8 else { return nil }

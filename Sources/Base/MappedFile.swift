@@ -19,7 +19,12 @@ import CMapping
   package let byteCount: Int
 
   package init(path: String) throws(SystemCallError) {
-    let descriptor = try OwnedDescriptor(open: path, O_RDONLY)
+    // Opening a pipe must not wait for somebody to write to it.
+    try self.init(try OwnedDescriptor(open: path, O_RDONLY | O_NONBLOCK), path: path)
+  }
+
+  /// - Parameter path: only for the error.
+  package init(_ descriptor: borrowing OwnedDescriptor, path: String) throws(SystemCallError) {
     let status = try descriptor.status(path: path)
     guard status.st_mode & S_IFMT == S_IFREG else { throw SystemCallError(call: "open", path: path, code: EINVAL) }
     let size = Int(status.st_size)

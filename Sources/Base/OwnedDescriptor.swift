@@ -1,3 +1,5 @@
+import CMapping
+
 #if canImport(Glibc)
   package import Glibc
 #else
@@ -14,6 +16,14 @@ package struct OwnedDescriptor: ~Copyable, Sendable {
   package init(open path: String, _ flags: Int32, mode: mode_t = 0o600) throws(SystemCallError) {
     let descriptor = retryingOnInterrupt { unsafe open(path, flags | O_CLOEXEC, mode) }
     guard descriptor >= 0 else { throw SystemCallError(call: "open", path: path, code: errno) }
+    rawValue = descriptor
+  }
+
+  /// Opens `path` for reading as a process sees it whose root directory is `root`: neither `..` nor a link leads out of it.
+  /// - Parameter looksOnly: for its status alone; nothing can be read.
+  package init(open path: String, below root: String, looksOnly: Bool = false) throws(SystemCallError) {
+    let descriptor = unsafe pyrorec_open_below(root, path, looksOnly)
+    guard descriptor >= 0 else { throw SystemCallError(call: "open", path: root + path, code: errno) }
     rawValue = descriptor
   }
 

@@ -3,6 +3,7 @@
 #include "http_internal.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -156,9 +157,20 @@ void pyrorec_http_session_close(struct pyrorec_http_session *session) {
   free(session);
 }
 
-/* Keeps up to the limit; 0 when there is no memory. */
+/* Keeps up to the limit; 0 when there is no memory, or no room on the disk. */
 int pyrorec_sink_append(struct sink *sink, const char *bytes, size_t length) {
   if (length > sink->limit - sink->length) length = sink->limit - sink->length;
+  if (sink->to_file) {
+    while (length > 0) {
+      ssize_t put = write(sink->file, bytes, length);
+      if (put < 0 && errno == EINTR) continue;
+      if (put <= 0) return 0;
+      bytes += put;
+      length -= (size_t)put;
+      sink->length += (size_t)put;
+    }
+    return 1;
+  }
   if (sink->length + length > sink->capacity) {
     size_t capacity = (sink->length + length) * 2;
     char *grown = realloc(sink->bytes, capacity);
@@ -173,7 +185,13 @@ int pyrorec_sink_append(struct sink *sink, const char *bytes, size_t length) {
 
 static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
   struct sink *sink = context;
+  /* Of a file, all or nothing. */
+  if (sink->to_file && size * count > sink->limit - sink->length) {
+    sink->length = sink->limit;
+    return 0;
+  }
   if (!pyrorec_sink_append(sink, bytes, size * count)) return 0;
+  if (sink->to_file) return size * count;
   /* Enough is known; a short count ends the transfer. */
   return sink->length == sink->limit ? 0 : size * count;
 }
@@ -207,6 +225,7 @@ enum pyrorec_http_result pyrorec_result_of(int code) {
     case CURLE_SSL_ISSUER_ERROR: return PYROREC_HTTP_UNTRUSTED;
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_ENGINE_INITFAILED: return PYROREC_HTTP_TLS;
+    case CURLE_FILESIZE_EXCEEDED: return PYROREC_HTTP_TOO_LARGE;
     default: return PYROREC_HTTP_BROKEN;
   }
 }
@@ -216,7 +235,7 @@ enum pyrorec_http_result pyrorec_http_perform(
     struct pyrorec_http_response *response) {
   if (!session->easy) return pyrorec_http_perform_by_program(session->program, request, response);
   CURL *easy = session->easy;
-  struct sink body = {.limit = request->body_limit};
+  struct sink body = {.limit = request->body_limit, .to_file = request->has_body_file, .file = request->body_file};
   struct sink headers = {.limit = request->header_limit};
   struct curl_slist *lines = NULL;
   CURLcode code = CURLE_OK;
@@ -265,6 +284,15 @@ enum pyrorec_http_result pyrorec_http_perform(
   if (request->certificate_file) SET(CURLOPT_SSLCERT, request->certificate_file);
   if (request->key_file) SET(CURLOPT_SSLKEY, request->key_file);
   if (request->ignore_proxy) SET(CURLOPT_PROXY, "");
+  if (request->redirects) {
+    SET(CURLOPT_FOLLOWLOCATION, 1L);
+    SET(CURLOPT_MAXREDIRS, request->redirects);
+  }
+  if (request->stall_seconds) {
+    SET(CURLOPT_LOW_SPEED_TIME, request->stall_seconds);
+    SET(CURLOPT_LOW_SPEED_LIMIT, request->stall_bytes / request->stall_seconds + 1);
+  }
+  if (request->has_body_file) SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)request->body_limit);
   SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   SET(CURLOPT_WRITEFUNCTION, on_body);
   SET(CURLOPT_WRITEDATA, &body);
@@ -274,7 +302,7 @@ enum pyrorec_http_result pyrorec_http_perform(
   if (code == CURLE_OK) {
     code = curl.easy_perform(easy);
     /* Ended by on_body because the limit was reached: that much is the answer. */
-    if (code == CURLE_WRITE_ERROR && body.length == body.limit) code = CURLE_OK;
+    if (code == CURLE_WRITE_ERROR && body.length == body.limit) code = body.to_file ? CURLE_FILESIZE_EXCEEDED : CURLE_OK;
   }
   long status = 0;
   curl.easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);

@@ -7,6 +7,7 @@
 struct sink {
   char *bytes;
   size_t length, capacity, limit;
+  int to_file, file; /* written there, not kept */
 };
 
 int pyrorec_sink_append(struct sink *sink, const char *bytes, size_t length);

@@ -61,6 +61,12 @@ static void write_options(FILE *out, const struct pyrorec_http_request *request)
           request->connect_timeout_milliseconds % 1000);
   fprintf(out, "max-time = %ld.%03ld\n", request->total_timeout_milliseconds / 1000,
           request->total_timeout_milliseconds % 1000);
+  if (request->redirects) fprintf(out, "location\nmax-redirs = %ld\n", request->redirects);
+  if (request->stall_seconds) {
+    fprintf(out, "speed-time = %ld\nspeed-limit = %ld\n", request->stall_seconds,
+            request->stall_bytes / request->stall_seconds + 1);
+  }
+  if (request->has_body_file) fprintf(out, "max-filesize = %zu\n", request->body_limit);
   if (request->insecure) fputs("insecure\n", out);
   if (request->ca_file) option(out, "cacert", "", request->ca_file);
   if (request->certificate_file) option(out, "cert", "", request->certificate_file);
@@ -88,12 +94,13 @@ static int memory_file(void) {
   return moved;
 }
 
-static int run(const char *program, const int *files) {
+/* answer_limit: of what the program may write to any file. */
+static int run(const char *program, const int *files, rlim_t answer_limit) {
   pid_t child = fork();
   if (child < 0) return -1;
   if (child == 0) {
     /* Only calls that are allowed after a fork beside other threads. */
-    struct rlimit limit = {ANSWER_LIMIT, ANSWER_LIMIT};
+    struct rlimit limit = {answer_limit, answer_limit};
     setrlimit(RLIMIT_FSIZE, &limit);
     for (int i = 0; i < FILES; i++) {
       if (dup2(files[i], i) < 0) _exit(127);
@@ -126,7 +133,8 @@ enum pyrorec_http_result pyrorec_http_perform_by_program(
   int files[FILES];
   int ready = 1;
   for (int i = 0; i < FILES; i++) {
-    files[i] = memory_file();
+    int to_file = i == ANSWER && request->has_body_file;
+    files[i] = to_file ? fcntl(request->body_file, F_DUPFD_CLOEXEC, FILES) : memory_file();
     if (files[i] < 0) ready = 0;
   }
   char *options = NULL;
@@ -142,13 +150,20 @@ enum pyrorec_http_result pyrorec_http_perform_by_program(
   if (options) explicit_bzero(options, options_length);
   free(options);
 
-  int code = ready ? run(program, files) : -1;
+  rlim_t answer_limit = request->has_body_file && request->body_limit > ANSWER_LIMIT ? request->body_limit : ANSWER_LIMIT;
+  int code = ready ? run(program, files, answer_limit) : -1;
   enum pyrorec_http_result result = code < 0 ? PYROREC_HTTP_BROKEN : pyrorec_result_of(code);
+  /* Older programs look at what the server says of the length alone. */
+  if (request->has_body_file && ready) {
+    off_t written = lseek(files[ANSWER], 0, SEEK_END);
+    if (written >= 0 && (size_t)written > request->body_limit) result = PYROREC_HTTP_TOO_LARGE;
+    if (code < 0 && written >= 0 && (size_t)written == request->body_limit) result = PYROREC_HTTP_TOO_LARGE;
+  }
   if (result == PYROREC_HTTP_OK) {
     struct sink body = {.limit = request->body_limit};
     struct sink lines = {.limit = request->header_limit};
     struct sink headers = {.limit = request->header_limit};
-    read_sink(files[ANSWER], &body);
+    if (!request->has_body_file) read_sink(files[ANSWER], &body);
     read_sink(files[HEADERS], &lines);
     for (size_t start = 0; start < lines.length;) {
       char *end = memchr(lines.bytes + start, '\n', lines.length - start);

@@ -19,6 +19,8 @@ struct AddressSpaceMap: Sendable {
   init(process: UInt32) { self.process = process }
 
   var count: Int { map.intervals.count }
+  /// In order of address.
+  var mappings: [Mapping] { map.intervals }
 
   /// Puts `new` over whatever it overlaps.
   mutating func insert(_ new: Mapping) { map.insert(new) }

@@ -96,7 +96,7 @@ extension ReplayReport {
       if lines.count == limit { break }
       for reason in image.unknown.keys.sorted() {
         let count = image.unknown[reason] ?? 0
-        let advice = MissReason(rawValue: reason)?.advice ?? "a reason this version does not know"
+        let advice = MissReason(rawValue: reason)?.advice(for: image.path) ?? "a reason this version does not know"
         let share = Self.percentage(image.unnamedWeight, of: weight)
         lines.append(
           "\(image.path): \(count) address\(count == 1 ? "" : "es") without a name (\(Self.reasonName(reason))), in \(share) % of the samples: \(advice)"

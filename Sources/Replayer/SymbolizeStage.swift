@@ -7,10 +7,13 @@ import TraceFormat
 package struct SymbolizeStage: Sendable {
   package var symbolizer: Symbolizer
   package var workers: Int
+  /// `uname -r` of the recording, to look for the kernel's debug file; `nil` looks for none.
+  package var kernelRelease: String?
 
-  package init(symbolizer: Symbolizer, workers: Int) {
+  package init(symbolizer: Symbolizer, workers: Int, kernelRelease: String? = nil) {
     self.symbolizer = symbolizer
     self.workers = workers
+    self.kernelRelease = kernelRelease
   }
 
   /// From here on the units of one image are read by several threads.
@@ -54,7 +57,9 @@ package struct SymbolizeStage: Sendable {
     for (index, image) in images.enumerated() {
       guard let answer = answers[index] else { continue }
       names.add(image: image, addresses: addresses[index], answer.symbolizations)
-      if image != CodeLocation.unmapped, image != ImageHandle.kernel.rawValue {
+      if image == ImageHandle.kernel.rawValue, !answer.steps.isEmpty {
+        steps.append(ImageSteps(path: "vmlinux", addressCount: addresses[index].count, steps: answer.steps))
+      } else if image != CodeLocation.unmapped, image != ImageHandle.kernel.rawValue {
         steps.append(
           ImageSteps(path: contents.images[image]?.path ?? "", addressCount: addresses[index].count, steps: answer.steps))
       }
@@ -72,15 +77,44 @@ package struct SymbolizeStage: Sendable {
       return Found(
         symbolizations: addresses.map { address in
           kernel.symbol(at: address).map { .frames([Frame(function: $0.name)]) } ?? .unknown(.kernelSymbolUnknown)
-        }, steps: [])
+        }, steps: kernelSteps(addresses, contents))
     }
     guard let record = contents.images[image] else {
       return Found(symbolizations: addresses.map { _ in .unknown(.mappingUnknown) }, steps: [])
+    }
+    if record.kind == .anonymous, let symbols = contents.jitSymbols[image] {
+      let table = JITSymbolTable(symbols.map { JITSymbol(address: $0.address, byteCount: $0.byteCount, name: $0.name) })
+      return Found(
+        symbolizations: table.names(at: addresses).map {
+          $0.map { .frames([Frame(function: $0)]) } ?? .unknown(.addressOutsideEveryFunction)
+        }, steps: [])
     }
     let answer = symbolizer.symbolize(
       record.identity, addresses.map { ImageAddress($0) }, workers: addresses.count >= Self.manyAddresses ? workers : 1)
     return Found(symbolizations: answer.symbolizations, steps: answer.steps)
   }
+}
+
+extension SymbolizeStage {
+  /// Where the debug files of the kernel, and of the modules that were sampled, were looked for.
+  private func kernelSteps(_ addresses: [UInt64], _ contents: TraceContents) -> [LocatorStep] {
+    guard let kernelRelease else { return [] }
+    var steps: [LocatorStep] = []
+    for module in contents.kernelModules.prefix(Self.maximumModules) {
+      // The first address at or above its start; they ascend.
+      var low = 0
+      var high = addresses.count
+      while low < high {
+        let middle = (low + high) / 2
+        if addresses[middle] < module.address { low = middle + 1 } else { high = middle }
+      }
+      guard low < addresses.count, addresses[low] - module.address < module.byteCount else { continue }
+      let found = symbolizer.locator.locateKernel(module.name, buildID: BuildID(hex: module.buildID), release: kernelRelease)
+      steps += found.steps
+    }
+    return steps
+  }
+  private static let maximumModules = 4096
 }
 
 extension ImageRecord {

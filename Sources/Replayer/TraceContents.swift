@@ -30,6 +30,8 @@ package struct TraceContents: Sendable {
   package internal(set) var imageEnds: [UInt32: ImageEndRecord] = [:]
   package internal(set) var events: [UInt32: EventRecord] = [:]
   package internal(set) var kernelModules: [KernelModulesRecord.Module] = []
+  /// By image of anonymous memory, in the order they were recorded.
+  package internal(set) var jitSymbols: [UInt32: [JITSymbolsRecord.Symbol]] = [:]
   package internal(set) var kernelSymbols: [KernelSymbolsRecord.Symbol] = []
   package internal(set) var losses: [LossRecord] = []
   package internal(set) var facts: [String: String] = [:]
@@ -115,6 +117,7 @@ package struct TraceContents: Sendable {
     case .event(let event): events[event.handle.rawValue] = event
     case .stacks(let batch): if !trie.add(batch) { reject() }
     case .samples(let batch): add(batch)
+    case .jitSymbols(let more): jitSymbols[more.image.rawValue, default: []] += more.symbols
     case .kernelSymbols(let more): kernelSymbols += more.symbols
     case .kernelModules(let more): kernelModules = more.modules
     case .loss(let loss): losses.append(loss)

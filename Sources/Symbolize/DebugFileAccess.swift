@@ -11,11 +11,17 @@ package protocol DebugFileAccess: Sendable {
   /// `nil` when nothing is there or it is no regular file.
   func status(of path: String) -> DebugFileStatus?
   func open(_ path: String) throws(SystemCallError) -> ImageBytes
+  /// The same for `path` as a process sees it whose root directory is `root`: links in it lead nowhere else.
+  func status(of path: String, below root: String) -> DebugFileStatus?
+  func open(_ path: String, below root: String) throws(SystemCallError) -> ImageBytes
   /// - Throws: why `path` is no directory that can be searched.
   func checkDirectory(_ path: String) throws(SystemCallError)
 }
 
 extension DebugFileAccess {
+  /// Where there are no links.
+  package func status(of path: String, below root: String) -> DebugFileStatus? { status(of: root + path) }
+  package func open(_ path: String, below root: String) throws(SystemCallError) -> ImageBytes { try open(root + path) }
   /// Any directory will do where there are none.
   package func checkDirectory(_ path: String) throws(SystemCallError) {}
 }
@@ -39,8 +45,25 @@ package struct MappedFileAccess: DebugFileAccess {
     guard !path.utf8.contains(0), unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
       let byteCount = UInt64(exactly: status.st_size)
     else { return nil }
-    let modified = Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
-    return DebugFileStatus(byteCount: byteCount, modified: modified)
+    return DebugFileStatus(byteCount: byteCount, modified: Self.modified(status))
+  }
+
+  private static func modified(_ status: stat) -> Int64 {
+    Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
+  }
+
+  package func status(of path: String, below root: String) -> DebugFileStatus? {
+    if root.isEmpty { return status(of: path) }
+    // Only looked at: opening a device may do something.
+    guard let file = try? OwnedDescriptor(open: path, below: root, looksOnly: true), let status = try? file.status(path: path),
+      status.st_mode & S_IFMT == S_IFREG, let byteCount = UInt64(exactly: status.st_size)
+    else { return nil }
+    return DebugFileStatus(byteCount: byteCount, modified: Self.modified(status))
+  }
+
+  package func open(_ path: String, below root: String) throws(SystemCallError) -> ImageBytes {
+    if root.isEmpty { return try open(path) }
+    return ImageBytes(try MappedFile(try OwnedDescriptor(open: path, below: root), path: root + path))
   }
 
   package func open(_ path: String) throws(SystemCallError) -> ImageBytes {

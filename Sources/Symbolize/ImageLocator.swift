@@ -10,17 +10,25 @@ package struct ImageLocator: Sendable {
   package var debugDirectories: [String]
   /// Put before every system path and tried first.
   package var sysroot: String?
+  /// The root directories of recorded processes that still live, by which an image's path means what it did; absolute, without
+  /// a slash at the end. Tried after `sysroot`, before this machine's own.
+  package var processRoots: @Sendable (ImageIdentity) -> [String]
+  /// Asked when nothing on this machine has an image's debug file.
+  package var remote: (any RemoteDebugFiles)?
   package var access: any DebugFileAccess
   /// The copy in the trace; `nil` when there is none or it is not whole.
   package var recordedCopy: @Sendable (ImageIdentity) -> ImageBytes?
 
   package init(
     debugDirectories: [String] = [], sysroot: String? = nil, access: any DebugFileAccess = MappedFileAccess(),
-    recordedCopy: @escaping @Sendable (ImageIdentity) -> ImageBytes? = { _ in nil }
+    recordedCopy: @escaping @Sendable (ImageIdentity) -> ImageBytes? = { _ in nil },
+    processRoots: @escaping @Sendable (ImageIdentity) -> [String] = { _ in [] }, remote: (any RemoteDebugFiles)? = nil
   ) {
     self.debugDirectories = debugDirectories.map(Self.withoutTrailingSlash)
     self.sysroot = sysroot.map(Self.withoutTrailingSlash)
     self.access = access
+    self.processRoots = processRoots
+    self.remote = remote
     self.recordedCopy = recordedCopy
   }
 
@@ -48,20 +56,24 @@ package struct ImageLocator: Sendable {
     var search = Search(access: access)
     search.wanted = identity.buildID
     var image: ImageBytes?
+    // Under the sysroot, as a recorded process sees it, on this machine.
+    let roots = (sysroot.map { [$0] } ?? []) + processRoots(identity) + [""]
     if identity.kind != .anonymous, let copy = recordedCopy(identity) {
       image = copy
       search.steps.append(LocatorStep(place: .recordedCopy, path: identity.path, outcome: .used))
     } else {
       search.steps.append(LocatorStep(place: .recordedCopy, path: identity.path, outcome: .notFound))
       if identity.kind == .file || identity.kind == .kernelModule, identity.path.utf8.first == UInt8(ascii: "/") {
-        for root in roots where image == nil { image = search.original(identity, at: root + identity.path) }
+        for root in roots where image == nil { image = search.original(identity, below: root) }
       }
     }
     var link: ElfDebugLink?
+    var hasDebugInfo = false
     if let image {
       do throws(MalformedInput) {
         let file = try ElfFile(image.bytes)
         if search.wanted == nil { search.wanted = file.buildID }
+        hasDebugInfo = file.section(named: ".debug_info").map { $0.section.kind != .noBits } ?? false
         link = try file.debugLink()
       } catch {
         search.steps.append(LocatorStep(place: .recordedCopy, path: identity.path, outcome: .malformed(error)))
@@ -70,7 +82,12 @@ package struct ImageLocator: Sendable {
     guard identity.kind == .file || identity.kind == .kernelModule else {
       return Located(image: image, debugFile: nil, steps: search.steps)
     }
-    let debugFile = findDebugFile(identity, link, &search)
+    var debugFile = findDebugFile(identity, link, roots, &search)
+    // What is whole in itself has nothing to gain from afar.
+    if debugFile == nil, !hasDebugInfo, let remote, let buildID = search.wanted {
+      debugFile = search.ask(remote, .debugFile, buildID)
+      if debugFile == nil, image == nil { image = search.ask(remote, .executable, buildID) }
+    }
     return Located(image: image, debugFile: debugFile, steps: search.steps)
   }
 
@@ -81,13 +98,15 @@ package struct ImageLocator: Sendable {
   func original(_ identity: ImageIdentity) -> ImageBytes? {
     guard identity.kind == .file, identity.path.utf8.first == UInt8(ascii: "/") else { return nil }
     var search = Search(access: access)
-    for root in roots {
-      if let found = search.original(identity, at: root + identity.path) { return found }
+    for root in (sysroot.map { [$0] } ?? []) + processRoots(identity) + [""] {
+      if let found = search.original(identity, below: root) { return found }
     }
     return nil
   }
 
-  private func findDebugFile(_ identity: ImageIdentity, _ link: ElfDebugLink?, _ search: inout Search) -> ImageBytes? {
+  private func findDebugFile(
+    _ identity: ImageIdentity, _ link: ElfDebugLink?, _ roots: [String], _ search: inout Search
+  ) -> ImageBytes? {
     let isAbsolute = identity.path.utf8.first == UInt8(ascii: "/")
     let directory = isAbsolute ? Self.directory(of: identity.path) : ""
     var name: String?
@@ -110,20 +129,20 @@ package struct ImageLocator: Sendable {
       }
     }
     for root in roots {
-      if let buildIDPath, let found = search.byBuildID(.globalBuildID, root + "/usr/lib/debug/" + buildIDPath) { return found }
+      if let buildIDPath, let found = search.byBuildID(.globalBuildID, "/usr/lib/debug/" + buildIDPath, below: root) { return found }
       guard let name, let link, isAbsolute else { continue }
       for place in [directory, directory + "/.debug", "/usr/lib/debug" + directory] {
         // A file whose link names itself is no debug file.
-        let path = root + place + "/" + name
-        if path == root + identity.path { continue }
-        if let found = search.byLink(.debugLink, path, link.crc) { return found }
+        let path = place + "/" + name
+        if path == identity.path { continue }
+        if let found = search.byLink(.debugLink, path, link.crc, below: root) { return found }
       }
     }
     return nil
   }
 
   /// The paths tried so far and what each of them gave.
-  private struct Search {
+  struct Search {
     let access: any DebugFileAccess
     var wanted: BuildID?
     var steps: [LocatorStep] = []
@@ -134,15 +153,15 @@ package struct ImageLocator: Sendable {
       steps.append(LocatorStep(place: place, path: path, outcome: outcome))
     }
 
-    private mutating func open(_ place: LocatorStep.Place, _ path: String) -> ImageBytes? {
-      guard access.status(of: path) != nil else {
-        note(place, path, .notFound)
+    private mutating func open(_ place: LocatorStep.Place, _ path: String, below root: String) -> ImageBytes? {
+      guard access.status(of: path, below: root) != nil else {
+        note(place, root + path, .notFound)
         return nil
       }
       do throws(SystemCallError) {
-        return try access.open(path)
+        return try access.open(path, below: root)
       } catch {
-        note(place, path, .unreadable(error))
+        note(place, root + path, .unreadable(error))
         return nil
       }
     }
@@ -157,8 +176,16 @@ package struct ImageLocator: Sendable {
       }
     }
 
-    mutating func byBuildID(_ place: LocatorStep.Place, _ path: String) -> ImageBytes? {
-      guard let wanted, let file = open(place, path), let found = buildID(of: file, place, path) else { return nil }
+    /// What `remote` gives, with what it tried.
+    mutating func ask(_ remote: any RemoteDebugFiles, _ kind: RemoteFileKind, _ buildID: BuildID) -> ImageBytes? {
+      let answer = remote.find(kind, of: buildID)
+      steps += answer.steps
+      return answer.file
+    }
+
+    mutating func byBuildID(_ place: LocatorStep.Place, _ name: String, below root: String = "") -> ImageBytes? {
+      let path = root + name
+      guard let wanted, let file = open(place, name, below: root), let found = buildID(of: file, place, path) else { return nil }
       guard let found else {
         note(place, path, .mismatch(.unproven))
         return nil
@@ -171,8 +198,9 @@ package struct ImageLocator: Sendable {
       return file
     }
 
-    mutating func byLink(_ place: LocatorStep.Place, _ path: String, _ crc: UInt32) -> ImageBytes? {
-      guard let file = open(place, path), let found = buildID(of: file, place, path) else { return nil }
+    mutating func byLink(_ place: LocatorStep.Place, _ name: String, _ crc: UInt32, below root: String = "") -> ImageBytes? {
+      let path = root + name
+      guard let file = open(place, name, below: root), let found = buildID(of: file, place, path) else { return nil }
       if let wanted, let found, found != wanted {
         note(place, path, .mismatch(.buildID(wanted: wanted, found: found)))
         return nil
@@ -187,8 +215,9 @@ package struct ImageLocator: Sendable {
     }
 
     /// A file whose name alone says that it may belong: equal build IDs or the link's CRC must prove it.
-    mutating func byName(_ place: LocatorStep.Place, _ path: String, _ crc: UInt32?) -> ImageBytes? {
-      guard let file = open(place, path), let found = buildID(of: file, place, path) else { return nil }
+    mutating func byName(_ place: LocatorStep.Place, _ name: String, _ crc: UInt32?, below root: String = "") -> ImageBytes? {
+      let path = root + name
+      guard let file = open(place, name, below: root), let found = buildID(of: file, place, path) else { return nil }
       if let wanted, let found {
         guard wanted == found else {
           note(place, path, .mismatch(.buildID(wanted: wanted, found: found)))
@@ -211,8 +240,9 @@ package struct ImageLocator: Sendable {
     }
 
     /// The file itself, when it is still the one that was recorded.
-    mutating func original(_ identity: ImageIdentity, at path: String) -> ImageBytes? {
-      guard let status = access.status(of: path) else {
+    mutating func original(_ identity: ImageIdentity, below root: String) -> ImageBytes? {
+      let path = root + identity.path
+      guard let status = access.status(of: identity.path, below: root) else {
         note(.originalFile, path, .notFound)
         return nil
       }
@@ -226,7 +256,7 @@ package struct ImageLocator: Sendable {
       }
       let file: ImageBytes
       do throws(SystemCallError) {
-        file = try access.open(path)
+        file = try access.open(identity.path, below: root)
       } catch {
         note(.originalFile, path, .unreadable(error))
         return nil

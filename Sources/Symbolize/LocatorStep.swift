@@ -13,8 +13,14 @@ package struct LocatorStep: Hashable, Sendable {
     case globalBuildID
     /// `.gnu_debuglink` beside the file, in `.debug/`, or under `/usr/lib/debug`.
     case debugLink
+    /// Where distributions keep a kernel's debug file.
+    case kernelFile
     /// The file at its own path.
     case originalFile
+    /// The cache that debuginfod clients share.
+    case debuginfodCache
+    /// A debuginfod server; the path is a URL.
+    case debuginfodServer
   }
   package enum Outcome: Hashable, Sendable {
     case used
@@ -23,6 +29,13 @@ package struct LocatorStep: Hashable, Sendable {
     case mismatch(Mismatch)
     case unreadable(SystemCallError)
     case malformed(MalformedInput)
+    /// Asked for a short time ago, and nobody had it.
+    case knownMissing(secondsAgo: Int)
+    /// Why a server was passed over.
+    case notAsked(String)
+    /// Why a server could not be asked, or gave no answer.
+    case unreachable(String)
+    case tooLarge(limit: UInt64)
   }
   package enum Mismatch: Hashable, Sendable {
     case buildID(wanted: BuildID, found: BuildID)
@@ -59,6 +72,10 @@ extension LocatorStep.Outcome: CustomStringConvertible {
     case .mismatch(let why): "not used: \(why)"
     case .unreadable(let cause): "not readable: \(cause.reason)"
     case .malformed(let cause): "damaged: \(cause)"
+    case .knownMissing(let seconds): "no server had it \(seconds) seconds ago"
+    case .notAsked(let why): "not asked: \(why)"
+    case .unreachable(let why): "no answer: \(why)"
+    case .tooLarge(let limit): "not used: larger than \(limit) bytes"
     }
   }
 }

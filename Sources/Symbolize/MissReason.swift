@@ -10,6 +10,7 @@ package enum MissReason: UInt8, Hashable, Sendable, CaseIterable {
   case kernelSymbolUnknown = 8
   case anonymousMemory = 9
   case debugFileMismatch = 10
+  case debugFileUnreachable = 11
 
   /// The word in reports and JSON keys.
   package var name: String {
@@ -24,6 +25,7 @@ package enum MissReason: UInt8, Hashable, Sendable, CaseIterable {
     case .kernelSymbolUnknown: "kernel_symbol_unknown"
     case .anonymousMemory: "anonymous_memory"
     case .debugFileMismatch: "debug_file_mismatch"
+    case .debugFileUnreachable: "debug_file_unreachable"
     }
   }
 
@@ -35,7 +37,7 @@ package enum MissReason: UInt8, Hashable, Sendable, CaseIterable {
     case .imageChanged:
       "the file at this path is no longer the one that was recorded: pass the --debug-directory or --sysroot that holds the old one"
     case .strippedNoDebugFile:
-      "the file is stripped: install its debug package (-dbg, -dbgsym, -debuginfo) or pass --debug-directory"
+      "the file is stripped: install its debug package (-dbg, -dbgsym, -debuginfo), or pass --debuginfod-url or --debug-directory"
     case .addressOutsideEveryFunction:
       "no function covers this address: padding, hand-written code without symbols, or a stack that was unwound wrongly"
     case .mappingUnknown:
@@ -49,7 +51,21 @@ package enum MissReason: UInt8, Hashable, Sendable, CaseIterable {
     case .anonymousMemory:
       "code generated at run time, which belongs to no file: have the runtime write a perf map"
     case .debugFileMismatch:
-      "a debug file was found and belongs to another build: install the one of this version"
+      "a debug file was found and belongs to another build: install the one of this version, or pass --debuginfod-url"
+    case .debugFileUnreachable:
+      "the file is stripped, and a server or file that may have its debug file could not be read: see symbolize --verbose for why, and run it again"
+    }
+  }
+
+  /// The same for the image at `path`, naming the package where that is known.
+  package func advice(for path: String) -> String {
+    switch self {
+    case .strippedNoDebugFile, .debugFileMismatch:
+      guard let package = DebugPackage.name(for: path) else { return advice }
+      return self == .debugFileMismatch
+        ? "a debug file was found and belongs to another build: install the \(package) of this version, or pass --debuginfod-url"
+        : "the file is stripped: install \(package), or pass --debuginfod-url or --debug-directory"
+    default: return advice
     }
   }
 }

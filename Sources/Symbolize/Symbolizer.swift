@@ -61,10 +61,15 @@ package struct Symbolizer: Sendable {
       return Answer(symbolizations: addresses.map { _ in .unknown(.malformedImage) }, steps: located.steps)
     }
     return Answer(
-      symbolizations: lookUp(addresses, in: table, missing: reason(for: table, located.steps)), steps: located.steps)
+      symbolizations: lookUp(addresses, in: table, FrameSources(located), missing: reason(for: table, located.steps)),
+      steps: located.steps)
   }
 
-  private static func lookUp(_ addresses: [ImageAddress], in table: SymbolTable, missing: MissReason) -> [Symbolization] {
+  private static func lookUp(
+    _ addresses: [ImageAddress], in table: SymbolTable, _ sources: consuming FrameSources, missing: MissReason
+  ) -> [Symbolization] {
+    var sources = sources
+    let hasSources = !sources.isEmpty
     var symbolizations: [Symbolization] = []
     symbolizations.reserveCapacity(addresses.count)
     var range = 0
@@ -73,6 +78,11 @@ package struct Symbolizer: Sendable {
     var lastFunction: Int?
     var last = Symbolization.unknown(missing)
     for address in addresses {
+      if hasSources, nameBytesLeft > 0, let frames = sources.frames(at: address) {
+        for frame in frames { nameBytesLeft -= min(nameBytesLeft, frame.function.utf8.count) }
+        symbolizations.append(.frames(frames))
+        continue
+      }
       guard let function = table.function(at: address, from: &range) else {
         symbolizations.append(.unknown(missing))
         continue
@@ -91,7 +101,8 @@ package struct Symbolizer: Sendable {
 
   private static func reason(for table: SymbolTable, _ steps: [LocatorStep]) -> MissReason {
     if table.origin == .symbolTable || table.origin == .miniDebugInfo { return .addressOutsideEveryFunction }
-    return steps.contains(where: \.isForeignDebugFile) ? .debugFileMismatch : .strippedNoDebugFile
+    if steps.contains(where: \.isForeignDebugFile) { return .debugFileMismatch }
+    return steps.contains(where: \.isUnreachable) ? .debugFileUnreachable : .strippedNoDebugFile
   }
 
   private static func reasonWithoutImage(_ steps: [LocatorStep]) -> MissReason {
@@ -104,6 +115,15 @@ package struct Symbolizer: Sendable {
 }
 
 extension LocatorStep {
+  /// A debug file that may be there and could not be had.
+  fileprivate var isUnreachable: Bool {
+    guard place != .originalFile, place != .recordedCopy else { return false }
+    switch outcome {
+    case .unreadable, .unreachable, .tooLarge: return true
+    case .used, .notFound, .mismatch, .malformed, .knownMissing, .notAsked: return false
+    }
+  }
+
   /// A debug file that was there and belongs to another build.
   fileprivate var isForeignDebugFile: Bool {
     guard place != .originalFile, case .mismatch(let why) = outcome else { return false }

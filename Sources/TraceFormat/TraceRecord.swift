@@ -23,6 +23,7 @@ public enum TraceRecord: Hashable, Sendable {
   case layerEnd(LayerEndRecord)
   case memory(MemoryRecord)
   case unwindBreak(UnwindBreakRecord)
+  case jitSymbols(JITSymbolsRecord)
 }
 
 extension TraceRecord {
@@ -52,6 +53,7 @@ extension TraceRecord {
     case .layerEnd(let record): record
     case .memory(let record): record
     case .unwindBreak(let record): record
+    case .jitSymbols(let record): record
     }
   }
 
@@ -79,6 +81,7 @@ extension TraceRecord {
     case .layerEnd: self = .layerEnd(try LayerEndRecord(from: &cursor))
     case .memory: self = .memory(try MemoryRecord(from: &cursor))
     case .unwindBreak: self = .unwindBreak(try UnwindBreakRecord(from: &cursor))
+    case .jitSymbols: self = .jitSymbols(try JITSymbolsRecord(from: &cursor))
     default: return nil
     }
   }

@@ -18,7 +18,7 @@ struct UnwindSources: Sendable {
   init(_ elf: borrowing ElfFile, _ registers: RegisterNames, file: FrameBytes, debugFrame: FrameBytes) {
     machine = elf.header.machine
     code = CodeImage(elf, file)
-    go = GoTableLocation.table(of: elf, file)
+    go = GoFunctionTable(elf, file)
     var sections: [CallFrameSection] = []
     // The best source first: Go's call frames do not say where the frame pointer is.
     var blocks: [CodeBlock] = []

@@ -1,3 +1,5 @@
+import HTTP
+
 /// Who is sending. Never printed: its description says only of which kind it is.
 package enum Credentials: Hashable, Sendable {
   case none

@@ -1,3 +1,5 @@
+package import HTTP
+
 /// Where finished profiles go.
 package protocol ProfileDestination: Sendable {
   /// The schemes of the URLs it takes.

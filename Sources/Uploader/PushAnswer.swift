@@ -1,4 +1,5 @@
 import Base
+import HTTP
 
 /// What a Pyroscope server's answer to a push means for the profile that was sent.
 ///
@@ -43,7 +44,7 @@ enum PushAnswer {
   /// What no answer at all means.
   static func outcome(of failure: HTTPFailure) -> UploadOutcome {
     switch failure.kind {
-    case .noLibrary, .badRequest: .misconfigured(failure.message)
+    case .noLibrary, .badRequest, .tooLarge: .misconfigured(failure.message)
     case .untrusted:
       .misconfigured("\(failure.message): give its authority with --ca-file, or --insecure to trust anyone")
     case .notHTTP: .misconfigured("\(failure.message): what listens there is no HTTP server")

@@ -1,3 +1,4 @@
+import HTTP
 import Profile
 
 #if canImport(Glibc)
@@ -67,7 +68,11 @@ package struct PyroscopeDestination: ProfileDestination {
     if let transport = options.transport {
       self.transport = transport
     } else {
-      transport = try CurlTransport(tls: options.tls)
+      do throws(HTTPError) {
+        transport = try CurlTransport(tls: options.tls)
+      } catch {
+        throw .noLibrary(error)
+      }
     }
   }
 

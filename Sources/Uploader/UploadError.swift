@@ -1,11 +1,11 @@
 package import Base
+package import HTTP
 package import Profile
 
 /// Why an upload cannot even begin.
 package enum UploadError: Error, Hashable {
   case invalidURL(String, why: String)
-  /// libcurl is missing or cannot be used here, and so is the curl program.
-  case noLibrary(why: String, canBeInstalled: Bool)
+  case noLibrary(HTTPError)
   case invalidHeader(name: String, why: String)
   /// A file with a password, a token or certificates.
   case unreadableFile(what: String, SystemCallError)
@@ -21,16 +21,7 @@ extension UploadError: CustomStringConvertible {
   package var description: String {
     switch self {
     case .invalidURL(let url, let why): "\(url): \(why)"
-    case .noLibrary(let why, true):
-      """
-      libcurl cannot be loaded: \(why). Install it (Debian and Ubuntu: apt install libcurl4), \
-      or use --url file:///DIR, which needs none.
-      """
-    case .noLibrary(let why, false):
-      """
-      libcurl cannot be loaded: \(why). Install the curl program, which serves as well (Debian and Ubuntu: apt \
-      install curl), or use --url file:///DIR, which needs neither.
-      """
+    case .noLibrary(let cause): "\(cause), or use --url file:///DIR, which needs none of it."
     case .invalidHeader(let name, let why): "header \(name): \(why)"
     case .unreadableFile(let what, let cause): "\(what): \(cause)"
     case .missingSecret(let what, let why): "\(what): \(why)"

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Base
 import Glibc
+import HTTP
 import Uploader
 
 /// How a server is reached and who asks.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Base
+import Debuginfod
 import Glibc
 import Replayer
 import Symbolize
@@ -32,10 +33,33 @@ struct SymbolOptions: ParsableArguments {
   @Flag(name: .customLong("no-inlines"), help: "Leave out the frames of functions that the compiler inlined.")
   var omitsInlines = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Ask this debuginfod server for debug files that nothing on this machine has, before those of DEBUGINFOD_URLS. May be given again.",
+      valueName: "url"))
+  var debuginfodURL: [String] = []
+
+  @Flag(help: "Ask no server for debug files; what is in the debuginfod cache is used all the same.")
+  var offline = false
+
+  func validate() throws {
+    for url in debuginfodURL where !url.hasPrefix("http://") && !url.hasPrefix("https://") {
+      throw ValidationError("--debuginfod-url \(url): a URL starts with http:// or https://")
+    }
+  }
+
   func stage(for trace: LoadedTrace, workers: Int) -> SymbolizeStage {
     let copies = RecordedCopies(trace)
-    let locator = ImageLocator(debugDirectories: debugDirectory, sysroot: sysroot) { copies.copy(of: $0) }
-    return SymbolizeStage(symbolizer: Symbolizer(locator: locator, showsInlines: !omitsInlines), workers: workers)
+    let roots = RecordedProcessRoots(trace)
+    let files = MappedFileAccess()
+    var configuration = DebuginfodConfiguration(
+      servers: debuginfodURL, environment: Environment.value, isDirectory: { (try? files.checkDirectory($0)) != nil })
+    configuration.isOffline = offline
+    let locator = ImageLocator(
+      debugDirectories: debugDirectory, sysroot: sysroot, access: files, recordedCopy: { copies.copy(of: $0) },
+      processRoots: { roots.paths(for: $0) }, remote: DebuginfodClient(configuration))
+    return SymbolizeStage(
+      symbolizer: Symbolizer(locator: locator, showsInlines: !omitsInlines), workers: workers, kernelRelease: trace.reader.header.kernelRelease)
   }
 }
 

@@ -1,4 +1,5 @@
 import Base
+import Glibc
 import Symbolize
 import TestSupport
 import Testing
@@ -164,5 +165,72 @@ import Testing
     #expect(access.status(of: path + ".none") == nil)
     #expect(access.status(of: "/dev/null") == nil)
     #expect(throws: SystemCallError.self) { _ = try access.open(path + ".none") }
+  }
+
+  @Test(arguments: [
+    "/dbg/" + piePath, "/dbg/boot/vmlinux-6.1.0", "/root/usr/lib/debug/" + piePath, "/usr/lib/debug/boot/vmlinux-6.1.0",
+    "/boot/vmlinux-6.1.0", "/usr/lib/debug/lib/modules/6.1.0/vmlinux", "/lib/modules/6.1.0/build/vmlinux",
+  ])
+  func `a kernel's debug file is found where distributions put it, and used when its build ID is the kernel's`(path: String) throws {
+    let locator = try locator([path: file("pie")], directories: ["/dbg"], sysroot: "/root")
+    let found = locator.locateKernel("vmlinux", buildID: BuildID(hex: Self.pieID), release: "6.1.0")
+    #expect(found.debugFile != nil)
+    #expect(found.steps.last?.path == path)
+    #expect(locator.locateKernel("vmlinux", buildID: BuildID(hex: "00ff"), release: "6.1.0").debugFile == nil)
+    #expect(locator.locateKernel("vmlinux", buildID: nil, release: "6.1.0").debugFile == nil)
+    #expect(locator.locateKernel("../vmlinux", buildID: nil, release: "..").steps.allSatisfy { !$0.path.contains("..") })
+  }
+
+  @Test func `a recorded process's root comes after the sysroot and before this machine's`() throws {
+    let image = try FixtureBinary.image("linked")
+    let locator = ImageLocator(
+      sysroot: "/root", access: FakeFiles(files: ["/proc/7/root/opt/linked.debug": try file("linked.debug")]),
+      recordedCopy: { _ in image }, processRoots: { _ in ["/proc/7/root"] })
+    let found = locator.locate(ImageIdentity(path: "/opt/linked"))
+    #expect(found.debugFile != nil)
+    #expect(
+      found.steps.map(\.path) == [
+        "/opt/linked", "/root/opt/linked.debug", "/root/opt/.debug/linked.debug", "/root/usr/lib/debug/opt/linked.debug",
+        "/proc/7/root/opt/linked.debug",
+      ])
+  }
+
+  @Test func `what nothing here has is asked of others, and only then`() throws {
+    struct Others: RemoteDebugFiles {
+      let file: ImageBytes
+      func find(_ kind: RemoteFileKind, of buildID: BuildID) -> RemoteDebugFile {
+        let step = LocatorStep(place: .debuginfodServer, path: kind.rawValue, outcome: kind == .executable ? .used : .notFound)
+        return RemoteDebugFile(file: kind == .executable ? file : nil, steps: [step])
+      }
+    }
+    let image = try FixtureBinary.image("pie")
+    let others = Others(file: image)
+    let without = ImageLocator(access: FakeFiles(), remote: others)
+    let identity = ImageIdentity(path: "/opt/pie", buildID: BuildID(hex: Self.pieID))
+    #expect(without.locate(identity).image != nil)
+    #expect(without.locate(identity).steps.suffix(2).map(\.path) == ["debuginfo", "executable"])
+    let with = ImageLocator(access: FakeFiles(files: ["/usr/lib/debug/" + Self.piePath: try file("pie")]), remote: others)
+    #expect(!with.locate(identity).steps.contains { $0.place == .debuginfodServer })
+    let offered = ImageLocator(access: FakeFiles(), recordedCopy: { _ in image }, remote: others)
+    #expect(offered.locate(identity).steps.last?.path == "debuginfo")
+  }
+
+  @Test func `links of another root lead nowhere else`() throws {
+    let scratch = try ScratchDirectory()
+    mkdir(scratch.path + "/root", 0o700)
+    mkdir(scratch.path + "/root/lib", 0o700)
+    try scratch.write([1, 2, 3], to: "secret")
+    try scratch.write([4, 5], to: "root/lib/real")
+    symlink(scratch.path + "/secret", scratch.path + "/root/absolute")
+    symlink("../../../../../../" + scratch.path + "/secret", scratch.path + "/root/relative")
+    symlink("/lib/real", scratch.path + "/root/inside")
+    let files = MappedFileAccess()
+    let root = scratch.path + "/root"
+    #expect(files.status(of: "/absolute", below: root) == nil)
+    #expect(files.status(of: "/relative", below: root) == nil)
+    #expect(files.status(of: "/inside", below: root)?.byteCount == 2)
+    let byteCount = try files.open("/inside", below: root).byteCount
+    #expect(byteCount == 2)
+    #expect(throws: SystemCallError.self) { _ = try files.open("/absolute", below: root) }
   }
 }

@@ -103,6 +103,13 @@ package enum SampleRecords {
         MemoryRecord(
           addressSpace: AddressSpaceHandle(4), time: time, start: ProcessAddress(0x7fff_0000), bytes: [9, 8, 7])),
       .unwindBreak(UnwindBreakRecord(image: ImageHandle(3), reason: 6, wasGuessed: true, count: 700)),
+      .jitSymbols(
+        JITSymbolsRecord(
+          image: ImageHandle(3), time: time,
+          symbols: [
+            .init(address: 0x7f00_0000_2000, byteCount: 64, name: "LazyCompile:*run /app/a.js:1:2"),
+            .init(address: 0x7f00_0000_1000, byteCount: 1, name: ""),
+          ])),
     ]
   }
 }

@@ -1,4 +1,5 @@
 import Base
+import HTTP
 import Profile
 import TestSupport
 import Testing
@@ -14,7 +15,7 @@ private func request(_ url: String, body: [UInt8] = [1, 2, 3], timeout: Int = 50
 enum Way: CaseIterable {
   case library, program
 
-  func transport() throws(UploadError) -> CurlTransport {
+  func transport() throws(HTTPError) -> CurlTransport {
     switch self {
     case .library: try CurlTransport(usesProgram: false)
     case .program: try CurlTransport(libraryNames: [])
@@ -104,10 +105,10 @@ private func failure(_ way: Way, _ url: String, timeout: Int = 5000) throws -> H
 }
 
 @Test func `a missing library says what to install and what needs none`() {
-  let error = #expect(throws: UploadError.self) { try CurlTransport(libraryNames: [], usesProgram: false) }
-  #expect(error?.description.contains("apt install libcurl4") == true)
-  #expect(error?.description.contains("file:///DIR") == true)
-  #expect(UploadError.noLibrary(why: "static", canBeInstalled: false).description.contains("apt install curl"))
+  let error = #expect(throws: HTTPError.self) { try CurlTransport(libraryNames: [], usesProgram: false) }
+  #expect(error.map { UploadError.noLibrary($0).description.contains("apt install libcurl4") } == true)
+  #expect(error.map { UploadError.noLibrary($0).description.contains("file:///DIR") } == true)
+  #expect(HTTPError(why: "static", canBeInstalled: false).description.contains("apt install curl"))
 }
 
 @Test func `over a real connection a server that enforces every rule accepts everything`() throws {

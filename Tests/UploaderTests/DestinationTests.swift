@@ -1,4 +1,5 @@
 import Base
+import HTTP
 import Profile
 import Testing
 @testable import Uploader

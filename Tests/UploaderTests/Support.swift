@@ -1,4 +1,5 @@
 import Base
+import HTTP
 import Profile
 import Synchronization
 import TestSupport
@@ -39,6 +40,8 @@ final class TestTransport: HTTPTransport {
     }
     return try answers[min(number, answers.count - 1)].get()
   }
+
+  func download(_ request: HTTPRequest, to file: HTTPDownload) throws(HTTPFailure) -> HTTPResponse { try perform(request) }
 }
 
 /// A transport that hands requests to a receiver without a socket between.
@@ -53,6 +56,8 @@ struct ReceiverTransport: HTTPTransport {
     guard case .respond(let status, let headers, let body) = answer else { throw HTTPFailure(.broken, "no answer") }
     return HTTPResponse(status: status, headers: headers.map { HTTPHeader($0.0, $0.1) }, body: body)
   }
+
+  func download(_ request: HTTPRequest, to file: HTTPDownload) throws(HTTPFailure) -> HTTPResponse { try perform(request) }
 }
 
 enum Samples {

@@ -1,3 +1,4 @@
+import HTTP
 import Profile
 import TestSupport
 import Testing

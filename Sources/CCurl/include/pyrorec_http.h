@@ -28,6 +28,8 @@ enum pyrorec_http_result {
   PYROREC_HTTP_BROKEN,
   /* What answers does not speak HTTP. */
   PYROREC_HTTP_NOT_HTTP,
+  /* The body is larger than body_limit and was to be written to a file. */
+  PYROREC_HTTP_TOO_LARGE,
 };
 
 struct pyrorec_http_request {
@@ -44,8 +46,13 @@ struct pyrorec_http_request {
   const char *key_file;         /* PEM; NULL: in certificate_file */
   int insecure;                 /* any certificate will do */
   int ignore_proxy;             /* whatever the environment says */
-  size_t body_limit;            /* of the response; what is above is cut off */
+  size_t body_limit;            /* of the response; what is above is cut off, or too large where there is a body_file */
   size_t header_limit;
+  int has_body_file;            /* the response's body goes to body_file, from where that stands */
+  int body_file;
+  long redirects;               /* followed at most; 0: none */
+  long stall_seconds;           /* ends when fewer than stall_bytes came in so long; 0: never */
+  long stall_bytes;
 };
 
 struct pyrorec_http_response {

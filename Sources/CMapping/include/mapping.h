@@ -15,3 +15,8 @@ struct pyrorec_mapping *pyrorec_map_file(int descriptor, size_t size, const void
 bool pyrorec_mapping_is_damaged(const struct pyrorec_mapping *mapping);
 
 void pyrorec_unmap_file(struct pyrorec_mapping *mapping);
+
+/// Opens `path` for reading with `root` as its root directory (openat2(2)): no `..` and no link leads out of it, and links of
+/// /proc within it are not followed. Does not wait for the other end of a pipe; with `looks_only`, opens nothing but the path.
+/// -1, and errno; ENOSYS before Linux 5.6.
+int pyrorec_open_below(const char *root, const char *path, bool looks_only);

@@ -32,6 +32,9 @@ package final class ImageCopier: ImageCopying, @unchecked Sendable {
     var address: UInt64
     var end: UInt64
   }
+  private let names: JITNameCopier
+  private var isFollowing = false
+  private var isFinished = false
   private var copied: UInt64 = 0
   private struct CopyKey: Hashable {
     var buildID: BuildID
@@ -48,6 +51,7 @@ package final class ImageCopier: ImageCopying, @unchecked Sendable {
     self.sink = sink
     self.mode = mode
     self.files = files
+    names = JITNameCopier(files: files, sink: sink)
     // Copying is what can wait; a thread takes over the haste of the one that made it.
     for queue in [queue, kernelQueue] { queue.async { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 5) } }
   }
@@ -68,10 +72,24 @@ package final class ImageCopier: ImageCopying, @unchecked Sendable {
   /// Waits until everything asked for is done.
   /// - Parameter shouldGiveUp: asked every 20 ms; `true` leaves the rest undone.
   package func finish(shouldGiveUp: () -> Bool) {
+    queue.async {
+      self.isFinished = true
+      self.attempt { () throws(TraceError) in try self.names.look() }
+    }
     let done = DispatchSemaphore(value: 0)
     kernelQueue.async { self.queue.async { done.signal() } }
     while done.wait(timeout: .now() + .milliseconds(20)) == .timedOut {
       if shouldGiveUp() { isCancelled.withLock { $0 = true } }
+    }
+  }
+
+  /// Looks once a second for names of code that was made meanwhile.
+  private func followNames() {
+    isFollowing = true
+    queue.asyncAfter(deadline: .now() + .seconds(1)) {
+      if self.isFinished { return }
+      self.attempt { () throws(TraceError) in try self.names.look() }
+      self.followNames()
     }
   }
 
@@ -183,7 +201,11 @@ package final class ImageCopier: ImageCopying, @unchecked Sendable {
         return try end(record.handle, .unreadable)
       }
       try copy(file, record, plan)
-    case .anonymous, .kernel, .kernelModule: break
+    case .anonymous:
+      guard mode != .none else { return }
+      try names.follow(process: request.process, image: record.handle)
+      if !isFollowing { followNames() }
+    case .kernel, .kernelModule: break
     }
   }
 

@@ -6,6 +6,8 @@ package struct ImageRequest: Sendable {
   package var record: ImageRecord
   /// Taken over by whoever copies; -1 for none.
   package var descriptor: Int32
+  /// Whose it is, for what has no file.
+  package var process: UInt32 = 0
 }
 
 /// Takes requests of the recording loop that cost time, to be done beside it.

@@ -135,7 +135,7 @@ final class ImageTable {
 
   /// Hands the image's file over to be copied.
   func request(for image: Image) -> ImageRequest {
-    ImageRequest(record: record(of: image), descriptor: image.takeDescriptor())
+    ImageRequest(record: record(of: image), descriptor: image.takeDescriptor(), process: image.key.process)
   }
 
   private func closeOldest() {

@@ -5,12 +5,6 @@ import ObjectFile
 /// It says for every instruction how far the stack pointer has moved since the function's entry ("pcsp"), which is what call
 /// frames say of C. Versions from Go 1.2 on.
 struct GoFunctionTable: Sendable {
-  enum Layout: UInt32 {
-    case go1_2 = 0xffff_fffb
-    case go1_16 = 0xffff_fffa
-    case go1_18 = 0xffff_fff0
-    case go1_20 = 0xffff_fff1
-  }
   /// What a function's rows are made from.
   enum FunctionKind: UInt32 {
     case plain
@@ -19,52 +13,26 @@ struct GoFunctionTable: Sendable {
   }
 
   let bytes: FrameBytes
-  let layout: Layout
   let machine: ElfMachine
-  /// `MinLC`: what distances between instructions are multiples of.
   let quantum: UInt64
-  let functionCount: Int
-  /// Where the parts begin, in bytes from the start of the table.
-  private let names: Int
-  private let programs: Int
-  private let functions: Int
+  private let header: GoTableHeader
   private let textStart: UInt64
 
-  /// - Parameters:
-  ///   - bytes: the table, from its magic number on.
-  ///   - address: its image address.
-  ///   - textStart: of `runtime.text`, where the header leaves it to the loader.
-  init?(_ bytes: FrameBytes, machine: ElfMachine, textStart: UInt64) {
-    guard let layout = Layout(rawValue: bytes.load(0, as: UInt32.self)), bytes.count >= 72, bytes.load(4, as: UInt16.self) == 0,
-      bytes.load(7, as: UInt8.self) == 8
-    else { return nil }
-    let quantum = UInt64(bytes.load(6, as: UInt8.self))
-    guard quantum == 1 || quantum == 2 || quantum == 4 else { return nil }
-    func word(_ index: Int) -> UInt64 { bytes.load(8 + 8 * index, as: UInt64.self) }
-    func place(_ index: Int) -> Int? { Int(exactly: word(index)).flatMap { $0 < bytes.count ? $0 : nil } }
-    let parts: (names: Int?, programs: Int?, functions: Int?)
-    switch layout {
-    case .go1_2: parts = (0, 0, 16)
-    case .go1_16: parts = (place(2), place(5), place(6))
-    case .go1_18, .go1_20: parts = (place(3), place(6), place(7))
-    }
-    guard let names = parts.names, let programs = parts.programs, let functions = parts.functions,
-      let count = Int(exactly: word(0)), count <= (bytes.count - functions) / (layout.hasOffsets ? 8 : 16)
-    else { return nil }
-    self.bytes = bytes
-    self.layout = layout
-    self.machine = machine
-    self.quantum = quantum
-    self.names = names
-    self.programs = programs
-    self.functions = functions
-    functionCount = count
-    self.textStart = layout.hasOffsets && word(2) != 0 ? word(2) : textStart
+  /// The table of `elf`, whose bytes are `file`; `nil` for what is no Go program.
+  init?(_ elf: borrowing ElfFile, _ file: FrameBytes) {
+    guard let location = GoTableLocation(elf) else { return nil }
+    bytes = file.slice(from: location.fileOffset, byteCount: location.byteCount)
+    machine = elf.header.machine
+    header = location.header
+    quantum = header.quantum
+    textStart = location.textStart
   }
 
   /// The functions as blocks, in the table's order, which is that of addresses.
   func collect(into blocks: inout [CodeBlock], code: CodeImage) {
-    for index in 0..<functionCount {
+    let layout = header.layout
+    let functions = header.functions
+    for index in 0..<header.functionCount {
       let start = entry(index)
       let end = entry(index + 1)
       // Rows are as many as instructions, so their bytes must be there.
@@ -73,9 +41,9 @@ struct GoFunctionTable: Sendable {
       // From Go 1.16 on counted from the list of functions, before from the start.
       let (function, overflow) = (layout == .go1_2 ? 0 : functions).addingReportingOverflow(offset)
       guard !overflow, function < bytes.count else { continue }
-      let header = layout.hasOffsets ? 4 : 8
-      let name = GoFunctionName(bytes, at: names &+ word32(function &+ header))
-      let program = programs &+ word32(function &+ header &+ 12)
+      let start32 = layout.hasOffsets ? 4 : 8
+      let name = GoFunctionName(bytes, at: header.names &+ word32(function &+ start32))
+      let program = header.programs &+ word32(function &+ start32 &+ 12)
       var block = CodeBlock(start: start, end: end, source: .constant, part: 0)
       switch name.role {
       case .outermost: block.part = RuleNumber.stop
@@ -93,16 +61,12 @@ struct GoFunctionTable: Sendable {
   }
 
   private func entry(_ index: Int) -> UInt64 {
-    layout.hasOffsets ? textStart &+ UInt64(word32(functions + index * 8)) : word64(functions + index * 16)
+    let place = header.functions + index * header.entryByteCount
+    return header.layout.hasOffsets ? textStart &+ UInt64(word32(place)) : word64(place)
   }
 
   private func word32(_ offset: Int) -> Int { Int(bytes.load(offset, as: UInt32.self)) }
   private func word64(_ offset: Int) -> UInt64 { bytes.load(offset, as: UInt64.self) }
-}
-
-extension GoFunctionTable.Layout {
-  /// Entries are 32-bit offsets from the start of the code, not addresses.
-  var hasOffsets: Bool { self == .go1_18 || self == .go1_20 }
 }
 
 /// What the name of a Go function says about its frame.

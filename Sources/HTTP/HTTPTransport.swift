@@ -6,6 +6,8 @@ package struct HTTPRequest: Hashable, Sendable {
   package var body: [UInt8]
   package var connectTimeoutMilliseconds = 10_000
   package var totalTimeoutMilliseconds = 60_000
+  /// How many redirections are followed.
+  package var maximumRedirects = 0
 
   package init(method: String, url: String, headers: [HTTPHeader] = [], body: [UInt8] = []) {
     self.method = method
@@ -57,6 +59,8 @@ package struct HTTPFailure: Error, Hashable {
     /// The connection ended before the answer did.
     case broken
     case notHTTP
+    /// More bytes than were asked for.
+    case tooLarge
   }
   package let kind: Kind
   package let message: String
@@ -66,7 +70,26 @@ package struct HTTPFailure: Error, Hashable {
   }
 }
 
+/// Where an answer's body goes that is too large for memory.
+package struct HTTPDownload: Hashable, Sendable {
+  /// An open file, written from where it stands.
+  package var descriptor: Int32
+  package var maximumByteCount: Int
+  /// The answer has failed when fewer than `stallByteCount` bytes came in so many seconds; 0: never.
+  package var stallSeconds: Int
+  package var stallByteCount: Int
+
+  package init(descriptor: Int32, maximumByteCount: Int, stallSeconds: Int = 0, stallByteCount: Int = 0) {
+    self.descriptor = descriptor
+    self.maximumByteCount = maximumByteCount
+    self.stallSeconds = stallSeconds
+    self.stallByteCount = stallByteCount
+  }
+}
+
 /// Sends requests. Calls block: they belong on a thread that may wait.
 package protocol HTTPTransport: Sendable {
   func perform(_ request: HTTPRequest) throws(HTTPFailure) -> HTTPResponse
+  /// The same with the body written to a file, whatever the status; the response's own is then empty.
+  func download(_ request: HTTPRequest, to file: HTTPDownload) throws(HTTPFailure) -> HTTPResponse
 }

@@ -28,16 +28,20 @@ package final class CurlTransport: HTTPTransport {
   private let session: Mutex<CurlSession>
   private let tls: TLSOptions
 
-  /// - Throws: `UploadError.noLibrary` when there is no libcurl that can be used, and no program (or it is not wanted).
+  /// - Throws: `HTTPError` when there is no libcurl that can be used, and no program (or it is not wanted).
   package init(
     tls: TLSOptions = TLSOptions(), libraryNames: [String] = CurlTransport.libraryNames, usesProgram: Bool = true
-  ) throws(UploadError) {
+  ) throws(HTTPError) {
     session = Mutex(try CurlSession(libraryNames: libraryNames, usesProgram: usesProgram))
     self.tls = tls
   }
 
   package func perform(_ request: HTTPRequest) throws(HTTPFailure) -> HTTPResponse {
-    try session.withLock { session throws(HTTPFailure) in try session.perform(request, tls) }
+    try session.withLock { session throws(HTTPFailure) in try session.perform(request, tls, to: nil) }
+  }
+
+  package func download(_ request: HTTPRequest, to file: HTTPDownload) throws(HTTPFailure) -> HTTPResponse {
+    try session.withLock { session throws(HTTPFailure) in try session.perform(request, tls, to: file) }
   }
 }
 
@@ -45,7 +49,7 @@ package final class CurlTransport: HTTPTransport {
 @safe private struct CurlSession: ~Copyable {
   private let pointer: OpaquePointer
 
-  init(libraryNames: [String], usesProgram: Bool) throws(UploadError) {
+  init(libraryNames: [String], usesProgram: Bool) throws(HTTPError) {
     var error = [CChar](repeating: 0, count: 512)
     var isStatic: Int32 = 0
     let opened = unsafe withCStrings(libraryNames) { names in
@@ -53,20 +57,25 @@ package final class CurlTransport: HTTPTransport {
       unsafe pyrorec_http_session_open(names, usesProgram ? 1 : 0, &isStatic, &error, error.count)
     }
     guard let opened = unsafe opened else {
-      throw .noLibrary(why: Self.text(error), canBeInstalled: isStatic == 0)
+      throw HTTPError(why: Self.text(error), canBeInstalled: isStatic == 0)
     }
     unsafe pointer = opened
   }
 
   deinit { unsafe pyrorec_http_session_close(pointer) }
 
-  func perform(_ request: HTTPRequest, _ tls: TLSOptions) throws(HTTPFailure) -> HTTPResponse {
+  func perform(_ request: HTTPRequest, _ tls: TLSOptions, to file: HTTPDownload?) throws(HTTPFailure) -> HTTPResponse {
     var plain = unsafe pyrorec_http_request()
     unsafe plain.connect_timeout_milliseconds = request.connectTimeoutMilliseconds
     unsafe plain.total_timeout_milliseconds = request.totalTimeoutMilliseconds
     unsafe plain.insecure = tls.isInsecure ? 1 : 0
     unsafe plain.ignore_proxy = Self.isThisHost(request.url) ? 1 : 0
-    unsafe plain.body_limit = CurlTransport.maximumBodyBytes
+    unsafe plain.body_limit = file?.maximumByteCount ?? CurlTransport.maximumBodyBytes
+    unsafe plain.has_body_file = file == nil ? 0 : 1
+    unsafe plain.body_file = file?.descriptor ?? -1
+    unsafe plain.redirects = request.maximumRedirects
+    unsafe plain.stall_seconds = file?.stallSeconds ?? 0
+    unsafe plain.stall_bytes = file?.stallByteCount ?? 0
     unsafe plain.header_limit = CurlTransport.maximumHeaderBytes
     let texts = [request.method, request.url] + request.headers.map { "\($0.name): \($0.value)" }
     let files = [tls.authorityFile, tls.certificateFile, tls.keyFile]
@@ -110,12 +119,13 @@ package final class CurlTransport: HTTPTransport {
     case PYROREC_HTTP_UNTRUSTED: .untrusted
     case PYROREC_HTTP_TLS: .tls
     case PYROREC_HTTP_NOT_HTTP: .notHTTP
+    case PYROREC_HTTP_TOO_LARGE: .tooLarge
     default: .broken
     }
   }
 
   private static func isThisHost(_ url: String) -> Bool {
-    guard let host = try? DestinationURL(url).host else { return false }
+    let host = HTTPAddress.host(of: url)
     return host == "localhost" || host == "::1" || host.hasPrefix("127.")
   }
 
