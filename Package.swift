@@ -163,5 +163,5 @@ if Context.environment["PYROREC_TOOLS"] == "fuzz" {
     .executableTarget(
       name: "fuzz", dependencies: rooms.map { .byName(name: $0) }, path: "Fuzz/Sources",
       swiftSettings: common + [.unsafeFlags(["-sanitize=fuzzer,address"])],
-      linkerSettings: [.linkedLibrary(":libzstd.a"), .unsafeFlags(sanitizers)]))
+      linkerSettings: [.linkedLibrary(":libzstd.a"), .linkedLibrary(":libz.a"), .unsafeFlags(sanitizers)]))
 }
