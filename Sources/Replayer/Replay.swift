@@ -81,29 +81,30 @@ package struct Replay: Sendable {
 
   /// One profile of the whole trace, each sample with its series' labels.
   package func profile() -> Profile {
-    let labeler = Labeler(contents)
+    let labelsOf = programLabels()
     var assembly = ProfileAssembly(self, labelsSamples: true)
     assembly.addMainMapping(of: contents.groups.indices, of: self)
-    // Only these, so that no group's closure takes a copy of all there is.
-    let processes = contents.processes
-    let labelsOf = { (process: UInt32) in labeler.labels(of: processes[process]) ?? LabelSet() }
-    let leftOut = Set(processes.keys.filter { labeler.labels(of: processes[$0]) == nil })
-    for group in contents.groups.indices where leftOut.isEmpty || !leftOut.contains(contents.groups[group].process) {
-      assembly.add(group, of: self, labels: labelsOf)
+    for group in contents.groups.indices {
+      guard let labels = labelsOf[contents.groups[group].process] else { continue }
+      assembly.add(group, of: self) { _ in labels }
     }
     return assembly.finish()
   }
 
+  /// The labels of every program that has samples, but for those that the newest labels leave out.
+  private func programLabels() -> [UInt32: LabelSet] {
+    let labeler = Labeler(contents)
+    var labelsOf: [UInt32: LabelSet] = [:]
+    for process in Set(contents.groups.map(\.process)) { labelsOf[process] = labeler.labels(of: contents.processes[process]) }
+    return labelsOf
+  }
+
   /// One profile a series, sorted by labels.
   package func profilesBySeries() -> [(labels: LabelSet, profile: Profile)] {
-    let labeler = Labeler(contents)
+    let labelsOf = programLabels()
     var groupsOf: [LabelSet: [Int]] = [:]
-    var labelsOf: [UInt32: LabelSet?] = [:]
     for group in contents.groups.indices {
-      let process = contents.groups[group].process
-      let labels = labelsOf[process] ?? labeler.labels(of: contents.processes[process])
-      labelsOf[process] = .some(labels)
-      guard let labels else { continue }
+      guard let labels = labelsOf[contents.groups[group].process] else { continue }
       groupsOf[labels, default: []].append(group)
     }
     return groupsOf.keys.sorted().map { labels in
