@@ -3,6 +3,7 @@
 #
 # Environment: ROOT, THREADS (how many to compare), UNWIND_THREADS, TABLES (a directory), CHAINS (where differences go), SEED.
 # The last line says `RESULT compared equal explained different`, then one `REASON count text` a reason.
+import functools
 import os
 import random
 import subprocess
@@ -44,6 +45,10 @@ def gdb_chain():
         while frame is not None and len(frames) < MAXIMUM_FRAMES:
             if frame.type() not in (gdb.INLINE_FRAME, gdb.TAILCALL_FRAME):
                 frames.append(Frame(frame.pc() & WORD, frame.name() or "??", frame.type()))
+            # Zero is what lies behind the outermost frame.
+            if frames and frames[-1].pc == 0:
+                frames.pop()
+                break
             reason = gdb.frame_stop_reason_string(frame.unwind_stop_reason())
             frame = frame.older()
     except gdb.error as error:
@@ -77,13 +82,115 @@ def symbol(address):
     return "??" if text.startswith("No symbol") else text
 
 
-def explanation(theirs, ours, result, stopped):
-    """Why gdb's chain is not the stack, by rules that name what gdb does there; None when nobody is known to be wrong but us."""
-    return None
+# Functions behind which there is no caller, though gdb finds a word that it takes for one.
+OUTERMOST = {
+    "runtime.mcall": "the goroutine that called it was left for good, the scheduler's stack begins there",
+    "runtime.clone": "the stack of a new thread begins there",
+    "__clone": "the stack of a new thread begins there",
+}
+# Where Go goes on on another stack: only the frame pointer leads back, to the caller of the function that had it set up.
+SWITCHES = {
+    "runtime.systemstack": "ours goes on on the goroutine's stack, without the function that called it",
+    "runtime.morestack": "ours goes on on the goroutine's stack, without the two innermost functions there",
+}
+# What a return leads to without a call before it.
+NOT_CALLED = ("runtime.goexit", "__restore_rt", "runtime.sigreturn")
+
+
+def function(address):
+    return symbol(address).split(" + ")[0].replace("[", ".").removesuffix("]").removesuffix(".abi0")
+
+
+class Code:
+    """The executable memory of a process: what is a return address there, and what was called."""
+
+    def __init__(self, pid):
+        self.ranges = []
+        with open(f"/proc/{pid}/maps") as maps:
+            for line in maps:
+                words = line.split(None, 5)
+                if "x" in words[1]:
+                    start, end = (int(word, 16) for word in words[0].split("-"))
+                    self.ranges.append((start, end, os.path.basename(words[5].strip()) if len(words) > 5 else "anonymous memory"))
+
+    def image(self, address):
+        return next((name for start, end, name in self.ranges if start <= address - 1 < end), None)
+
+    def call(self, address):
+        """How the instruction before `address` calls: the address of what it names, 0 for one that it does not name, or None."""
+        if self.image(address) is None:
+            return None
+        try:
+            code = bytes(gdb.selected_inferior().read_memory(address - 7, 7))
+        except gdb.error:
+            return None
+        if code[2] == 0xE8:
+            return (address + int.from_bytes(code[3:], "little", signed=True)) & WORD
+        if any(code[7 - n] == 0xFF and code[8 - n] & 0x38 == 0x10 for n in (2, 3, 4, 6, 7)):
+            return 0
+        return None
+
+    def is_caller(self, caller, callee):
+        """Whether `caller` is behind a call that led to `callee`: one that names its function, or names none or a stub."""
+        if function(caller + 1) in NOT_CALLED:
+            return True
+        target = self.call(caller)
+        if not target:
+            return target is not None
+        named, wanted = function(target + 1), function(callee)
+        # Where a stub leads to is not told.
+        return named in (wanted, "??") or named.endswith("@plt") or self.jumps(target, wanted)
+
+    @functools.cache
+    def jumps(self, start, wanted, hops=3):
+        """Whether the function at `start` may go on to the one wanted by jumps instead of a call."""
+        try:
+            lines = gdb.execute(f"disassemble {start:#x}", to_string=True).splitlines()
+        except gdb.error:
+            return False
+        for line in lines:
+            words = line.split("jmp ")[1].split() if "jmp " in line else []
+            if not words:
+                continue
+            if words[0].startswith("*"):
+                return True
+            target = int(words[0], 16)
+            if function(target + 1) == wanted:
+                return True
+            if hops and function(target + 1) != function(start + 1) and self.jumps(target, wanted, hops - 1):
+                return True
+        return False
+
+
+def explanation(code, theirs, ours, stopped):
+    """Why gdb's chain is not the stack, where the code itself says so; None when nobody is known to be wrong but us."""
+    frames = ours["frames"]
+    first = next((i for i, (a, b) in enumerate(zip(theirs, frames)) if a.pc != b), min(len(theirs), len(frames)))
+    if first == 0 or ours["result"].split()[0] not in ("complete", "guessed"):
+        return None
+    callee = theirs[first - 1]
+    name = function(callee.pc)
+    # Ours are held against the code from where the chains part.
+    for index in range(first + (name in SWITCHES), len(frames)):
+        if not code.is_caller(frames[index], frames[index - 1]):
+            ours["doubt"] = index
+            return None
+    if first == len(frames):
+        return f"gdb goes on behind {name}: {OUTERMOST[name]}" if name in OUTERMOST else None
+    goes_on = first < len(theirs)
+    if goes_on and code.is_caller(theirs[first].pc, callee.pc):
+        return None
+    if name in SWITCHES:
+        return f"gdb {'errs' if goes_on else 'ends'} behind {name}; {SWITCHES[name]}"
+    where = code.image(callee.pc)
+    if goes_on:
+        return f"gdb's caller of a function of {where} is behind no call; ours is, and so is all that follows"
+    return f"gdb ends in {where}; ours is behind a call there, and so is all that follows"
 
 
 def show(out, tid, theirs, ours, stopped):
-    out.write(f"thread {tid}: ours {ours['result']}; gdb: {stopped}\n")
+    doubt = f"; in doubt: {ours['doubt']}" if "doubt" in ours else ""
+    out.write(f"thread {tid}: ours {ours['result']}; gdb: {stopped}{doubt}\n")
     for index in range(max(len(theirs), len(ours["frames"]))):
         left = right = ""
         if index < len(theirs):
@@ -108,6 +215,7 @@ def stop_and_compare(pid, counts, reasons, out):
             found[tid] = gdb_chain()
             lines += f"{tid} {registers()}\n"
         chains = our_chains(pid, lines)
+        code = Code(pid)
         for tid, (theirs, stopped) in found.items():
             ours = chains[tid]
             counts["compared"] += 1
@@ -116,7 +224,7 @@ def stop_and_compare(pid, counts, reasons, out):
                 counts["frames"] += len(theirs)
                 counts["guessed"] += ours["result"].startswith("guessed")
                 continue
-            why = explanation(theirs, ours["frames"], ours["result"], stopped)
+            why = explanation(code, theirs, ours, stopped)
             counts["explained" if why else "different"] += 1
             reasons[why or "not explained"] = reasons.get(why or "not explained", 0) + 1
             out.write(f"{why or 'NOT EXPLAINED'}: ")

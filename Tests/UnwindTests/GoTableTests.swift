@@ -109,9 +109,13 @@ struct GoTable {
           GoTable.Function(offset: 0xa0, name: "runtime.nanotime1", steps: [(0, 4), (24, 0x1c)]),
           GoTable.Function(offset: 0xc0, name: "runtime.sigreturn", steps: [(0, 0x20)]),
           GoTable.Function(offset: 0xe0, name: "runtime.memmove", steps: [(0, 0x20)]),
-          GoTable.Function(offset: 0x100, name: "", steps: []),
+          GoTable.Function(offset: 0x100, name: "runtime.clone.abi0", steps: [(0, 0x20)]),
+          GoTable.Function(offset: 0x120, name: "", steps: []),
         ]
       ).bytes
+    // syscall; test %eax, %eax; je 1f; ret; 1: call *%r12
+    let clone: [UInt8] = [0x0f, 0x05, 0x85, 0xc0, 0x74, 0x01, 0xc3, 0x41, 0xff, 0xd4]
+    file.code.replaceSubrange(0x100..<0x10a, with: clone)
     return file
   }
 
@@ -138,7 +142,9 @@ struct GoTable {
     #expect(found(0xbf) == [Int32(RuleNumber.signal)])  // one byte early
     #expect(found(0xc0) == [Int32(RuleNumber.signal)])
     #expect(found(0xe0) == [8, 0])
-    #expect(found(0x100) == [Int32(RuleNumber.none)])
+    // The parent returns, the child has nowhere to.
+    #expect(found(0x102) == [8, 0] && found(0x106) == [8, 0] && found(0x109) == [Int32(RuleNumber.stop)])
+    #expect(found(0x120) == [Int32(RuleNumber.none)])
   }
 
   @Test("without section headers Go's table is found by its magic number")

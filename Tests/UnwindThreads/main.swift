@@ -25,7 +25,7 @@ do {
     guard words.count == 19, values.count == 18 else { fail("a thread and 18 registers were expected, not: \(line)", 64) }
     let registers = StandingProcess.Registers(
       numbered: Array(values[0..<16]), pc: values[16], isInSystemCall: values[17] != .max)
-    let chain = try process.unwind(registers)
+    let chain = process.unwind(registers)
     let guess = chain.firstGuess.map { " guessed \($0.frame) \($0.reason.name)" } ?? ""
     print("thread \(words[0]) \(chain.result.name)\(guess)")
     for address in chain.frames {

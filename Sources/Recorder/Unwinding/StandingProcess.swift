@@ -8,8 +8,6 @@ import Unwind
 ///
 /// For holding frames against a debugger's (`scripts/try-gdb`). x86-64 only.
 package final class StandingProcess {
-  /// What is read of a stack: one of the usual size.
-  static let maximumStackByteCount = 8 << 20
   private static let tableByteCount = 64 << 20
   private static let mapsByteCount = 16 << 20
 
@@ -63,7 +61,7 @@ package final class StandingProcess {
     _ = unwinder.takeFinished()
   }
 
-  package func unwind(_ registers: Registers) throws(SystemCallError) -> Chain {
+  package func unwind(_ registers: Registers) -> Chain {
     var state = pyrorec_unwind_state()
     let numbered = registers.numbered + [UInt64](repeating: 0, count: max(16 - registers.numbered.count, 0))
     // Safe: 16 words are written to the first of an array of more.
@@ -77,12 +75,11 @@ package final class StandingProcess {
     guard let layout = unwinder.layout(of: process) else {
       return Chain(frames: [], result: .noMapping, firstGuess: nil)
     }
-    let stack = try memory(at: state.sp & ~7)
-    var attempt = unwinder.unwind(state, after: [], in: layout, stack: stack, process: pid)
+    var attempt = unwinder.unwind(state, after: [], in: layout, stack: [], process: pid, isStanding: true)
     // Tables come at once; one that was put out for want of room is asked for again.
     for _ in 0..<16 {
       guard case .wait(let found, _) = attempt, unwinder.takeFinished() else { break }
-      attempt = unwinder.unwind(found.state, after: found.frames, in: layout, stack: stack, process: pid)
+      attempt = unwinder.unwind(found.state, after: found.frames, in: layout, stack: [], process: pid, isStanding: true)
     }
     switch attempt {
     case .wait(let found, _): return Chain(frames: found.frames, result: .tablesPending, firstGuess: nil)
@@ -96,19 +93,6 @@ package final class StandingProcess {
   package func place(of address: UInt64) -> (path: String, fileOffset: UInt64) {
     guard let mapping = process.mapping(at: address) else { return ("", 0) }
     return (mapping.image.path, address &- mapping.start &+ mapping.fileOffset)
-  }
-
-  /// From `address` to the end of what is readable there.
-  private func memory(at address: UInt64) throws(SystemCallError) -> [UInt8] {
-    let file = try OwnedDescriptor(open: "/proc/\(pid)/mem", O_RDONLY)
-    var bytes: [UInt8] = []
-    // A page at a time, because a read is all or nothing where the memory ends.
-    while bytes.count < Self.maximumStackByteCount {
-      let at = address &+ UInt64(bytes.count)
-      guard let more = try? file.read(at: at, count: 4096 - Int(at & 4095), path: "mem"), !more.isEmpty else { break }
-      bytes += more
-    }
-    return bytes
   }
 }
 

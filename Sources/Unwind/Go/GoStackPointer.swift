@@ -9,6 +9,9 @@ extension GoFunctionTable {
       return writer.put(block.start, RuleNumber.framePointer)
     }
     var steps = GoSteps(bytes.reader(from: Int(block.from), to: bytes.count), start: block.start, quantum: quantum)
+    let child = block.common == FunctionKind.startsThread.rawValue ? childStart(block, limit, code) : nil
+    defer { if let child { writer.put(child, RuleNumber.stop) } }
+    let limit = child ?? limit
     /// Bytes from the CFA to where this function keeps its caller's frame pointer, once it does.
     var saved: Int32?
     var last: Int32 = 0
@@ -32,6 +35,24 @@ extension GoFunctionTable {
       last = step.value
       if step.end >= limit { return }
     }
+  }
+
+  /// Where the child of a `clone` goes on: behind the first return, which is the parent's. `nil` when there is none.
+  private func childStart(_ block: CodeBlock, _ limit: UInt64, _ code: CodeImage) -> UInt64? {
+    var address = block.start
+    while address < limit {
+      if machine == .aarch64 {
+        address = address &+ 4
+        if code.load(address &- 4, as: UInt32.self) == 0xd65f_03c0 { return address < limit ? address : nil }  // ret
+      } else {
+        guard let offset = code.offset(of: address), let rest = Int(exactly: limit &- address) else { return nil }
+        var reader = code.bytes.reader(from: offset, to: offset &+ rest)
+        guard let instruction = X86Instruction(&reader) else { return nil }
+        address = address &+ UInt64(instruction.byteCount)
+        if instruction.effect == .end { return address < limit ? address : nil }
+      }
+    }
+    return nil
   }
 
   private func savesFramePointer(_ block: CodeBlock, _ limit: UInt64, _ code: CodeImage) -> Bool {
