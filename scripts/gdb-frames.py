@@ -88,11 +88,8 @@ OUTERMOST = {
     "runtime.clone": "the stack of a new thread begins there",
     "__clone": "the stack of a new thread begins there",
 }
-# Where Go goes on on another stack: only the frame pointer leads back, to the caller of the function that had it set up.
-SWITCHES = {
-    "runtime.systemstack": "ours goes on on the goroutine's stack, without the function that called it",
-    "runtime.morestack": "ours goes on on the goroutine's stack, without the two innermost functions there",
-}
+# Where Go goes on on another stack and only the frame pointer leads back, to the caller of the function that had it set up.
+SWITCHES = {"runtime.morestack": "ours goes on on the goroutine's stack, without the two innermost functions there"}
 # What a return leads to without a call before it.
 NOT_CALLED = ("runtime.goexit", "__restore_rt", "runtime.sigreturn")
 

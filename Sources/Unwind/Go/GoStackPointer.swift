@@ -6,7 +6,7 @@ extension GoFunctionTable {
   func run(_ block: CodeBlock, before limit: UInt64, code: CodeImage, into writer: inout RowWriter) {
     let switchesStack = block.common == FunctionKind.switchesStack.rawValue
     if switchesStack, machine == .aarch64 || !savesFramePointer(block, limit, code) {
-      return writer.put(block.start, RuleNumber.framePointer)
+      return writer.put(block.start, machine == .aarch64 ? RuleNumber.framePointer : RuleNumber.switchedStack)
     }
     var steps = GoSteps(bytes.reader(from: Int(block.from), to: bytes.count), start: block.start, quantum: quantum)
     let child = block.common == FunctionKind.startsThread.rawValue ? childStart(block, limit, code) : nil
@@ -79,6 +79,8 @@ extension GoFunctionTable {
     if bytes == 0x24ac_8948 {
       return (at &+ 8, Int32(bitPattern: code.load(at &+ 4, as: UInt32.self)) &- step.value &- 8, 8)
     }
+    // mov %rbp, (%rsp), where nothing else is kept
+    if bytes == 0x242c_8948 { return (at &+ 4, 0 &- step.value &- 8, 4) }
     // A copy of the file without its code: as the compiler does it, with displacements of 8 bits.
     if bytes == 0, code.load(at &- 4, as: UInt32.self) == 0 { return (at &+ 5, -16, 5) }
     return nil
