@@ -24,7 +24,7 @@ struct StandingProcessTests {
     var place: (sp: UInt64, pc: UInt64)?
     for _ in 0..<2_000 where place == nil {
       usleep(5_000)
-      do { place = try waits(sleeper.pid) } catch where error is SystemCallError {
+      do { place = try waits(sleeper.pid) } catch  where error is SystemCallError {
         return print("skipped: this system does not show where a process waits: \(error)")
       }
     }
