@@ -195,6 +195,20 @@ extension SymbolTable {
     (try? file.miniDebugInfo()).flatMap { $0 }.flatMap { try? ImageBytes($0) }
   }
 
+  /// The addresses of a section; none when it is not in memory.
+  private struct Extent {
+    var start: UInt64 = 0
+    var end: UInt64 = 0
+    var isExecutable = false
+
+    init(_ section: ElfSection) {
+      guard section.isAllocated, let end = section.address.adding(section.byteCount) else { return }
+      start = section.address.rawValue
+      self.end = end.rawValue
+      isExecutable = section.isExecutable
+    }
+  }
+
   private static func collect(
     _ table: borrowing ElfSymbolTable, of file: borrowing ElfFile, in image: ImageBytes, _ candidates: inout [Candidate],
     _ names: inout [StringTable], _ resolvers: inout [UInt64: [Candidate]]
@@ -202,7 +216,7 @@ extension SymbolTable {
     names.append(StringTable(image: image, fileOffset: table.stringsOffset, byteCount: UInt64(table.strings.byteCount)))
     let tableNumber = UInt8(names.count - 1)
     let count = min(table.count, maximumSymbolCount)
-    let sections = file.sections
+    let sections = file.sections.map(Extent.init)
     // Of relocatable files the values are offsets into sections, which are no addresses.
     guard file.header.type != 1 else { return }
     let hasMappingSymbols = file.header.machine == .aarch64
@@ -217,11 +231,8 @@ extension SymbolTable {
       var limit: UInt64
       if let small = Int(exactly: section), small < sections.count {
         let section = sections[small]
-        guard let end = section.address.adding(section.byteCount), section.isAllocated,
-          section.isExecutable || kind != .none,
-          symbol.value >= section.address.rawValue, symbol.value < end.rawValue
-        else { continue }
-        limit = end.rawValue
+        guard section.isExecutable || kind != .none, symbol.value >= section.start, symbol.value < section.end else { continue }
+        limit = section.end
       } else {
         // No section headers, or an absolute address: the segment decides.
         guard kind != .none, let end = executableEnd(of: symbol.value, in: file) else { continue }
@@ -389,7 +400,7 @@ extension SymbolTable {
       var keys: [UInt64] = []
       keys.reserveCapacity(candidates.count)
       for index in candidates.indices { keys.append((candidates[index].start - lowest) << 24 | UInt64(index)) }
-      keys.sort()
+      keys.sortNumbers()
       var sorted: [Candidate] = []
       sorted.reserveCapacity(candidates.count)
       for key in keys { sorted.append(candidates[Int(key & 0xff_ffff)]) }
