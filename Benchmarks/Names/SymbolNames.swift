@@ -25,6 +25,8 @@ enum SymbolNames {
     let began = now()
     // In ascending order, as the replay asks for them.
     let order = order(of: addresses)
+    var sorted: [ImageAddress] = []
+    for index in order { sorted.append(ImageAddress(addresses[index])) }
     var symbolizer = Symbolizer(locator: ImageLocator(recordedCopy: { _ in image }))
     if CommandLine.arguments.contains("--alone") { symbolizer.locator.access = NoFiles() }
     if let cache = option("--cache") {
@@ -32,7 +34,7 @@ enum SymbolNames {
       symbolizer.prepared = PreparedLines(directory)
     }
     let found = symbolizer.symbolize(
-      ImageIdentity(path: path), order.map { ImageAddress(addresses[$0]) },
+      ImageIdentity(path: path), sorted,
       workers: option("--workers").flatMap { Int($0) } ?? 1
     ).symbolizations
     if CommandLine.arguments.contains("--quiet") {
@@ -68,12 +70,19 @@ enum SymbolNames {
   }
 
   private nonisolated static func order(of addresses: [UInt64]) -> [Int] {
-    guard addresses.count <= 1 << 20, addresses.allSatisfy({ $0 < 1 << 44 }) else {
-      return addresses.indices.sorted { addresses[$0] < addresses[$1] }
+    // Loops, not closures: those ask each time whether they are on the main actor.
+    var keys: [UInt64] = []
+    var all: UInt64 = 0
+    for (index, address) in addresses.enumerated() {
+      keys.append(address << 20 | UInt64(index))
+      all |= address
     }
-    var keys = addresses.indices.map { addresses[$0] << 20 | UInt64($0) }
-    keys.sortNumbers()
-    return keys.map { Int($0 & 0xfffff) }
+    guard addresses.count <= 1 << 20, all < 1 << 44 else { return addresses.indices.sorted { addresses[$0] < addresses[$1] } }
+    keys.sortNumbers(fromBit: 20)
+    var order: [Int] = []
+    order.reserveCapacity(keys.count)
+    for key in keys { order.append(Int(key & 0xfffff)) }
+    return order
   }
 
   private nonisolated static func printAll(_ order: [Int], _ found: [Symbolization]) {
@@ -81,10 +90,15 @@ enum SymbolNames {
     for (place, index) in order.enumerated() { places[index] = place }
     var out: [UInt8] = []
     out.reserveCapacity(1 << 17)
+    let noLine = Array(" ??:0\n".utf8)
     for place in places {
       if case .frames(let frames) = found[place] {
         for frame in frames {
           out += frame.function.utf8
+          if frame.file == nil, frame.line == nil {
+            out += noLine
+            continue
+          }
           out.append(UInt8(ascii: " "))
           if let file = frame.file { out += file.utf8 } else { out += [UInt8(ascii: "?"), UInt8(ascii: "?")] }
           out.append(UInt8(ascii: ":"))

@@ -1,6 +1,7 @@
 extension [UInt64] {
   /// Sorts ascending. Many numbers are put in order digit by digit, which takes a fraction of the time of comparing them.
-  package mutating func sortNumbers() {
+  /// - Parameter lowest: bits below this one are in order already where those above are equal, and need no look.
+  package mutating func sortNumbers(fromBit lowest: UInt64 = 0) {
     guard count >= 1 << 10 else { return sort() }
     var all: UInt64 = 0
     var common = UInt64.max
@@ -13,7 +14,7 @@ extension [UInt64] {
     var from = self
     var to = [UInt64](repeating: 0, count: count)
     var counts = [Int](repeating: 0, count: 1 << Self.digitBits)
-    var shift: UInt64 = 0
+    var shift = lowest
     while shift < 64 {
       defer { shift += UInt64(Self.digitBits) }
       if varying &>> shift & Self.digitMask == 0 { continue }

@@ -158,7 +158,7 @@ struct FunctionWalk: ~Escapable {
     let holder = holders[holders.count - 1]
     let isInlined = entry.role == .inlined && holder.node >= 0
     hits.removeAll(keepingCapacity: true)
-    if survey != nil, entry.role == .function, holder.node >= 0 {
+    if survey != nil, entry.role == .function, holder.node >= 0, facts.hasCode {
       // Whether it is met depends on what else is asked for.
       survey?.isUnsound = true
       if holder.end == 0 {

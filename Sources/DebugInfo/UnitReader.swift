@@ -89,22 +89,21 @@ struct UnitReader: ~Escapable {
 
   /// The frames of ascending addresses that lie in the unit at `index`.
   mutating func frames(unit index: Int, targets: [UInt64]) -> UnitFrames {
-    let (header, resolved, _) = resolve(index, targets, surveying: false)
-    return frames(unit: index, targets, header, resolved)
+    let loaded = begin(index)
+    let header = lineHeader(loaded.unit)
+    let (nodes, owners, _) = functions(loaded, targets, surveying: false)
+    return frames(unit: index, targets, header, Resolved(nodes: nodes, owners: owners, rows: rows(header, targets)))
   }
 
-  /// - Parameter surveying: also says where the answers of the functions with targets change.
-  mutating func resolve(
-    _ index: Int, _ targets: [UInt64], surveying: Bool
-  ) -> (header: LineHeader?, resolved: Resolved, survey: CodeSurvey?) {
+  /// The unit at `index`, to be asked for addresses.
+  mutating func begin(_ index: Int) -> LoadedUnit {
     let loaded = load(.main, index)
-    let unit = loaded.unit
-    scopeFuel = 1 << 22 + 64 * (unit.header.end - unit.header.start)
-    let (nodes, owners, survey) = functions(loaded, targets, surveying)
-    let header = lineUnit(unit).statementList.flatMap {
-      LineHeader(lineSpans, at: $0, addressSize: unit.header.format.addressSize)
-    }
-    return (header, Resolved(nodes: nodes, owners: owners, rows: rows(header, targets)), survey)
+    scopeFuel = 1 << 22 + 64 * (loaded.unit.header.end - loaded.unit.header.start)
+    return loaded
+  }
+
+  func lineHeader(_ unit: Unit) -> LineHeader? {
+    lineUnit(unit).statementList.flatMap { LineHeader(lineSpans, at: $0, addressSize: unit.header.format.addressSize) }
   }
 
   func lineUnit(_ unit: Unit) -> Unit { skeleton ?? unit }
@@ -163,8 +162,9 @@ struct UnitReader: ~Escapable {
   }
 
   /// The functions of the targets, and by target the innermost.
+  /// - Parameter surveying: also says where the answers of the functions with targets change.
   func functions(
-    _ loaded: LoadedUnit, _ targets: [UInt64], _ surveying: Bool
+    _ loaded: LoadedUnit, _ targets: [UInt64], surveying: Bool
   ) -> ([FunctionNode], [Int32], CodeSurvey?) {
     var walk = FunctionWalk(spans, loaded.unit, loaded.table, targets: targets, isExhaustive: false)
     if surveying { walk.runSurveying() } else { walk.run() }

@@ -400,7 +400,7 @@ extension SymbolTable {
       var keys: [UInt64] = []
       keys.reserveCapacity(candidates.count)
       for index in candidates.indices { keys.append((candidates[index].start - lowest) << 24 | UInt64(index)) }
-      keys.sortNumbers()
+      keys.sortNumbers(fromBit: 24)
       var sorted: [Candidate] = []
       sorted.reserveCapacity(candidates.count)
       for key in keys { sorted.append(candidates[Int(key & 0xff_ffff)]) }

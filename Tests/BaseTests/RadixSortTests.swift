@@ -11,4 +11,12 @@ import Testing
     sorted.sortNumbers()
     #expect(sorted == numbers.sorted())
   }
+
+  @Test func `what is in order below a bit stays so`() {
+    var generator = SeededGenerator(seed: 3)
+    let numbers = (0..<4000).map { UInt64.random(in: 0..<50, using: &generator) << 24 | UInt64($0) }
+    var sorted = numbers
+    sorted.sortNumbers(fromBit: 24)
+    #expect(sorted == numbers.sorted())
+  }
 }

@@ -119,17 +119,42 @@ private struct PreparedTable {
     return Int32(nodes.count - 1)
   }
 
-  private mutating func number(of text: RawSpan) -> Int32 {
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    for index in 0..<text.byteCount {
-      hash = (hash ^ UInt64(text.byte(at: index) ?? 0)) &* 0x100_0000_01b3
+  /// Eight bytes at a time.
+  private static func hash(_ text: RawSpan) -> UInt64 {
+    var hash = UInt64(text.byteCount)
+    var index = 0
+    while let word = text.integer(at: index, as: UInt64.self) {
+      hash = (hash ^ word) &* 0x9e37_79b9_7f4a_7c15
+      hash ^= hash >> 29
+      index += 8
     }
-    hash = (hash ^ hash >> 29) &* 0x9e37_79b9_7f4a_7c15
+    while let byte = text.byte(at: index) {
+      hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3
+      index += 1
+    }
+    hash = (hash ^ hash >> 32) &* 0x9e37_79b9_7f4a_7c15
+    return hash ^ hash >> 29
+  }
+
+  private static func equal(_ a: RawSpan, _ b: RawSpan) -> Bool {
+    guard a.byteCount == b.byteCount else { return false }
+    var index = 0
+    while let word = a.integer(at: index, as: UInt64.self) {
+      guard word == b.integer(at: index, as: UInt64.self) else { return false }
+      index += 8
+    }
+    while let byte = a.byte(at: index) {
+      guard byte == b.byte(at: index) else { return false }
+      index += 1
+    }
+    return true
+  }
+
+  private mutating func number(of text: RawSpan) -> Int32 {
+    let hash = Self.hash(text)
     let known = textNumbers.find(hash) { place in
       let start = place == 0 ? 0 : textEnds[place - 1]
-      guard textEnds[place] - start == text.byteCount else { return false }
-      for index in 0..<text.byteCount where texts[start + index] != text.byte(at: index) { return false }
-      return true
+      return Self.equal(text, texts.borrowedBytes.extracting(start..<textEnds[place]))
     }
     if let known { return Int32(known) }
     // Safe: the buffer is used only inside the closure.

@@ -54,37 +54,49 @@ extension UnitReader {
   mutating func preparedFrames(
     unit index: Int, targets: [UInt64], _ budget: PreparationBudget
   ) -> (UnitFrames, PreparedUnit?) {
-    let isWide = !budget.isSpent
-    let (header, resolved, survey) = resolve(index, targets, surveying: isWide)
-    let frames = frames(unit: index, targets, header, resolved)
-    let loaded = load(.main, index)
-    guard loaded.unit.header.format.version > 2, survey?.isUnsound != true else { return (frames, nil) }
-    var made = Making(FileNames(header, lineUnit(loaded.unit)))
-    var asked = CodeRuns(survey?.known ?? [])
-    // One address each where only the addresses asked for are known.
-    for (target, address) in targets.enumerated() where !asked.has(address) && address < .max {
-      guard add(CodeRange(start: address, end: address + 1), target, resolved, &made) else { return (frames, nil) }
+    let loaded = begin(index)
+    let header = lineHeader(loaded.unit)
+    let (nodes, owners, survey) = functions(loaded, targets, surveying: !budget.isSpent)
+    let known = survey?.known ?? []
+    guard loaded.unit.header.format.version > 2, survey?.isUnsound != true, let edges = edges(survey, known, header) else {
+      return (frames(unit: index, targets, header, Resolved(nodes: nodes, owners: owners, rows: rows(header, targets))), nil)
     }
-    let points = made.unit.segments
-    made.unit.segments = []
-    if let survey {
-      guard let edges = edges(survey, asked.ranges, header) else { return (frames, nil) }
-      let (nodes, owners, _) = functions(loaded, edges, false)
-      let around = Resolved(nodes: nodes, owners: owners, rows: rows(header, edges))
-      made.startOver(nodes.count)
-      for (place, edge) in edges.enumerated() {
-        guard let end = asked.end(of: edge) else { continue }
-        let next = place + 1 < edges.count ? edges[place + 1] : end
-        guard add(CodeRange(start: edge, end: min(end, next)), place, around, &made) else { return (frames, nil) }
+    // What is asked for and what is kept, together: an answer does not depend on what else is asked for.
+    var asked: [UInt64] = []
+    var places: [Int] = []
+    asked.reserveCapacity(edges.count + targets.count)
+    var next = 0
+    for target in targets {
+      while next < edges.count, edges[next] < target {
+        asked.append(edges[next])
+        next += 1
       }
+      if next < edges.count, edges[next] == target { next += 1 }
+      if asked.last != target { asked.append(target) }
+      places.append(asked.count - 1)
     }
-    made.unit.segments = merged(points, made.unit.segments)
+    asked += edges[next...]
+    var all = Resolved(nodes: nodes, owners: owners, rows: [])
+    if survey != nil || asked.count != targets.count { (all.nodes, all.owners, _) = functions(loaded, asked, surveying: false) }
+    all.rows = rows(header, asked)
+    let mine = Resolved(nodes: all.nodes, owners: places.map { all.owners[$0] }, rows: places.map { all.rows[$0] })
+    let frames = frames(unit: index, targets, header, mine)
+
+    var made = Making(FileNames(header, lineUnit(loaded.unit)), all.nodes.count)
+    var runs = CodeRuns(known)
+    for (place, start) in asked.enumerated() where start < .max {
+      // Of an address outside of what is known the answer is its own alone.
+      let end = runs.end(of: start) ?? start + 1
+      let limit = place + 1 < asked.count ? asked[place + 1] : end
+      guard add(CodeRange(start: start, end: min(end, limit)), place, all, &made) else { return (frames, nil) }
+    }
     budget.spend(made.unit.segments.count)
     return (frames, made.unit)
   }
 
   /// Every place in `known` where an answer may change, ascending, each once.
-  private func edges(_ survey: CodeSurvey, _ known: [CodeRange], _ header: LineHeader?) -> [UInt64]? {
+  private func edges(_ survey: CodeSurvey?, _ known: [CodeRange], _ header: LineHeader?) -> [UInt64]? {
+    guard let survey else { return [] }
     var runs = CodeRuns(known)
     var edges = known.map(\.start)
     edges += survey.edges.filter { runs.has($0) }
@@ -106,17 +118,17 @@ extension UnitReader {
     var unit = PreparedUnit()
     var files: FileNames
     /// By node of the walk: its number in the unit, once it has one.
-    var numbers: [Int32] = []
+    var numbers: [Int32]
     var names: [EntryReference: NameFacts] = [:]
 
-    init(_ files: FileNames) { self.files = files }
-
-    mutating func startOver(_ count: Int) { numbers = [Int32](repeating: -1, count: count) }
+    init(_ files: FileNames, _ count: Int) {
+      self.files = files
+      numbers = [Int32](repeating: -1, count: count)
+    }
   }
 
   /// Adds the answer of a target for `range`; `false` when its chain is too long.
   private mutating func add(_ range: CodeRange, _ target: Int, _ resolved: Resolved, _ made: inout Making) -> Bool {
-    if made.numbers.count != resolved.nodes.count { made.startOver(resolved.nodes.count) }
     var chain: [Int] = []
     var next = Int(resolved.owners[target])
     while next >= 0, made.numbers[next] < 0 {
@@ -155,11 +167,6 @@ extension UnitReader {
       next = nodes[Int(next)].parent
     }
     return depth
-  }
-
-  private func merged(_ points: [PreparedUnit.Segment], _ segments: [PreparedUnit.Segment]) -> [PreparedUnit.Segment] {
-    if points.isEmpty { return segments }
-    return (points + segments).sorted { $0.start < $1.start }
   }
 }
 
