@@ -129,6 +129,8 @@ def dwarf(table, at, options):
         said = json.loads(results["ours"][-1].out)
         what = "%s, %d addresses" % (what, len(addresses))
         table.add(what, wall["ours"], "llvm-symbolizer", wall["llvm"], "s", goals[0])
+        # Ours may use two cores: with others on them the walls say less than this.
+        table.add("  CPU", cpu["ours"], "llvm-symbolizer", cpu["llvm"], "s CPU")
         if crate:
             assert abs(json.loads(results["crate"][-1].out)["frames"] - said["frames"]) <= 1e-4 * said["frames"]
             table.add(what, wall["ours"], "addr2line crate", wall["crate"], "s", goals[1])
