@@ -86,6 +86,10 @@ UNWIND_INLINE int environment_read(environment env, void *to, u32 bytes, u64 add
 	return bpf_probe_read_user(to, bytes, (void *)address);
 }
 
+UNWIND_INLINE void environment_use(environment env, u64 address, u32 bytes)
+{
+}
+
 UNWIND_INLINE int environment_read_code(environment env, void *to, u32 bytes, u64 address)
 {
 	return environment_read(env, to, bytes, address);

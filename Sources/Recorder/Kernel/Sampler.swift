@@ -3,6 +3,7 @@ import CLibBPF
 import CRecorderABI
 import Glibc
 import TraceFormat
+import Unwind
 
 /// The BPF program loaded and attached to a sampling event on every CPU, and its ring buffer.
 @safe final class Sampler {
@@ -38,6 +39,7 @@ import TraceFormat
   private(set) var event = Event(name: "cpu-clock", type: 1, config: 0)
   /// What unwinding by tables reads; `nil` when the kernel walks frame pointers.
   private(set) var unwindArrays: UnwindArrays?
+  private(set) var processPointers = ProcessPointers()
   private var sampleProgram: String { unwindArrays == nil ? "on_sample" : "on_sample_tables" }
 
   /// Loads the program; nothing is sampled yet.
@@ -114,7 +116,8 @@ import TraceFormat
           maps: UnwindArrays.Maps(
             chunks: descriptor(UnwindMapNames.chunks), pages: descriptor(UnwindMapNames.pages),
             touched: descriptor(UnwindMapNames.touched), mappings: descriptor(UnwindMapNames.mappings),
-            rules: descriptor(UnwindMapNames.rules), processes: descriptor(UnwindMapNames.processes)))
+            rules: descriptor(UnwindMapNames.rules)))
+      processPointers = ProcessPointers(map: descriptor(UnwindMapNames.processes))
       } catch { throw .systemCall(error) }
     }
     unwindArrays = arrays

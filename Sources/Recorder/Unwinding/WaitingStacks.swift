@@ -1,6 +1,7 @@
 import Base
 import CRecorderABI
 import TraceFormat
+import Unwind
 
 /// Registers and stack that a sample carries: `PYROREC_EXTRA_STACK`.
 struct StackCopy {
