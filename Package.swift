@@ -76,7 +76,7 @@ let package = Package(
       name: "Recorder",
       dependencies: ["Base", "TraceFormat", "ObjectFile", "Targets", "Unwind", "CRecorderABI", "CLibBPF", "CLaunch"],
       swiftSettings: lifetimes, plugins: ["CompileBPF"]),
-    room("Replayer", ["Base", "TraceFormat", "Symbolize", "ObjectFile", "Targets", "Profile"], settings: lifetimes),
+    room("Replayer", ["Base", "TraceFormat", "Symbolize", "ObjectFile", "Unwind", "Targets", "Profile"], settings: lifetimes),
     room("HTTP", ["CCurl"]),
     room("Uploader", ["Base", "Profile", "HTTP"]),
     room("Debuginfod", ["Base", "ObjectFile", "Symbolize", "HTTP"]),

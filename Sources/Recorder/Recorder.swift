@@ -53,6 +53,7 @@ package final class Recorder {
     settings.filtersProcesses = !selection.processes.isEmpty || !configuration.command.isEmpty
     settings.cgroupDescriptors = selection.cgroupDescriptors
     var fallback: String?
+    settings.copiesStacks = configuration.stackCopies == .all
     if configuration.unwind == .tables {
       fallback = KernelAbilities.missingForTables()
       if fallback == nil { settings.unwindTableBytes = configuration.unwindTableBytes }
@@ -159,7 +160,8 @@ package final class Recorder {
       self.signals = signals
       copier = ImageCopier(sink: writer, mode: configuration.images, files: files, kernelNames: sampler.kernelNames)
       let answering: any ProcessFileSystem = tape.map { tape in TapingProcessFileSystem(files) { tape.write($0) } } ?? files
-      core = RecordingCore(files: answering, opener: LiveImageOpener(), sink: writer, copier: copier, unwinder: unwinding?.unwinder)
+      core = RecordingCore(files: answering, opener: LiveImageOpener(), sink: writer, copier: copier, unwinder: unwinding?.unwinder,
+        keepsStackCopies: configuration.stackCopies != .none)
     }
 
     func run(

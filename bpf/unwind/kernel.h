@@ -18,6 +18,8 @@ struct unwind_cache_entry {
 struct unwind_scratch {
 	struct pyrorec_sample sample;
 	struct unwinder unwinder;
+	/* Where the thread stood, when its stack is copied whatever is found. */
+	struct pyrorec_unwind_state innermost;
 	struct unwind_cache_entry cache[1 << UNWIND_CACHE_BITS];
 };
 

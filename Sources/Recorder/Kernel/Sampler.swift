@@ -13,6 +13,8 @@ import Unwind
     var cgroupDescriptors: [Int32] = []
     /// Bytes of memory for the rows of unwind tables; 0 to have the kernel walk frame pointers.
     var unwindTableBytes = 0
+    /// Every sample carries its registers and its stack; by tables only.
+    var copiesStacks = false
   }
   struct Event {
     var name: String
@@ -90,6 +92,7 @@ import Unwind
     values.filter_cgroups = UInt32(settings.cgroupDescriptors.count)
     values.wakeup_bytes = UInt64(bytes / 4)
     values.self_pid = UInt32(getpid())
+    values.copies_stacks = settings.copiesStacks ? 1 : 0
     var size = 0
     guard let initial = unsafe bpf_map__initial_value(constants, &size), size >= MemoryLayout<pyrorec_settings>.size
     else { throw Self.refusal("setting the sampler's constants") }

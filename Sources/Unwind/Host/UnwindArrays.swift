@@ -75,6 +75,13 @@ import Glibc
 
   // MARK: Publishing
 
+  /// Writes a mapping that nobody looks at yet.
+  package func put(_ mapping: pyrorec_unwind_mapping, at index: Int) {
+    precondition(index >= 0 && index < Self.mappingCapacity)
+    // Safe: within the mappings, by the precondition.
+    unsafe mappings[index] = mapping
+  }
+
   /// Changes which pages a mapping has; what they say is seen by whoever sees them.
   package func setTable(_ table: UInt64, ofMapping index: Int) {
     // Safe: within the mappings, by the precondition; the field is a naturally aligned word.
