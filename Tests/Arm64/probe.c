@@ -154,12 +154,13 @@ static void publish(struct bpf_object *object)
 
 	for (size_t i = 0; i < row_count; i++)
 		chunk.rows[i] = (__u32)(rows[i][0] & 0xffff) | (__u32)rows[i][1] << 16;
-	/* The vDSO's rows and page come after the program's: it says nothing but where signal handlers return to. */
+	/* The vDSO's rows and page come after the program's: it says nothing but where signal handlers return to. As in the
+	   recorder's tables, up to the instruction behind the system call. */
 	__u32 trampoline = signal_return(), vdso_page = last - first + 1;
 	if (row_count + 2 < PYROREC_CHUNK_ROWS && trampoline) {
 		struct pyrorec_unwind_page entry = {.first = row_count, .count = 2, .before = PYROREC_RULE_NONE};
 		chunk.rows[row_count] = (trampoline - 1) | PYROREC_RULE_SIGNAL << 16;
-		chunk.rows[row_count + 1] = (trampoline + 8) | PYROREC_RULE_NONE << 16;
+		chunk.rows[row_count + 1] = (trampoline + 12) | PYROREC_RULE_NONE << 16;
 		put(map(object, "unwind_pages"), vdso_page, &entry);
 	}
 	put(map(object, "unwind_chunks"), 0, &chunk);

@@ -69,7 +69,7 @@ struct HandMadeStack {
       rules: rules)
   }
 
-  func unwind() throws -> HostUnwinding {
+  func unwind(_ machine: ElfMachine = .x86_64) throws -> HostUnwinding {
     let arrays = try UnwindArrays(budget: 1 << 20, maps: nil)
     let store = TableStore(arrays)
     var count = 1
@@ -101,7 +101,7 @@ struct HandMadeStack {
     var state = state
     state.sp = state.sp == 0 ? Self.base : state.sp
     return HostUnwinding(
-      from: state, after: [], in: arrays, mappings: 0..<count, stack: stack,
+      from: state, after: [], in: arrays, mappings: 0..<count, stack: stack, machine: machine,
       process: calls.isEmpty ? 0 : UInt32(getpid()))
   }
 }
