@@ -24,9 +24,10 @@ package struct HostUnwinding {
   ///   - stack: memory from `state.sp` rounded down to 8.
   ///   - machine: whose rules they are.
   ///   - process: its code is looked at in a scan for return addresses; 0 for nowhere.
+  ///   - isStanding: whether what is not in `stack` can be read from the process, because it does not run.
   package init(
     from state: pyrorec_unwind_state, after frames: [UInt64], in arrays: UnwindArrays, mappings: Range<Int>, stack: [UInt8],
-    machine: ElfMachine = .own, process: UInt32
+    machine: ElfMachine = .own, process: UInt32, isStanding: Bool = false
   ) {
     var state = state
     var buffer = [UInt64](repeating: 0, count: Self.maximumFrames)
@@ -52,6 +53,7 @@ package struct HostUnwinding {
         unsafe memory.stack_address = state.sp & ~7
         unsafe memory.stack_bytes = UInt64(stack.count)
         unsafe memory.process = Int32(truncatingIfNeeded: process)
+        unsafe memory.is_standing = isStanding ? 1 : 0
         if machine == .aarch64 {
           unsafe pyrorec_unwind_arm64(&memory, &state, buffer.baseAddress, &found)
         } else {
