@@ -10,7 +10,7 @@ package struct StackCopies: Sendable {
   package enum Outcome: Hashable, Sendable {
     /// The recorder's very frames, and its result.
     case asRecorded
-    /// The recorder's frames as far as the copy of the stack goes.
+    /// The recorder's frames as far as the copy of the stack goes: it is shorter than the stack, or the stack goes on elsewhere.
     case cut
     /// The recorder had no tables yet: its frames, and more.
     case completed
@@ -159,8 +159,16 @@ private struct CopyUnwinder: Sendable {
       return unwound.found.count > unwound.recorded.count || found != .tablesPending ? .completed : .withoutImage
     }
     if unwound.found == unwound.recorded, found == recorded { return .asRecorded }
-    if found == .truncatedByDepth, unwound.recorded.starts(with: unwound.found) { return .cut }
     if found == .tablesPending { return .withoutImage }
-    return recorded == .guessed || recorded == .noTable || recorded == .noRow ? .guessed : .different
+    if unwound.recorded.starts(with: unwound.found) {
+      switch found {
+      // The rest lies above the copy, or on another stack.
+      case .truncatedByDepth, .readFault: return .cut
+      // A return address is known by the code before it, which is not there.
+      case .noTable, .noRow, .unsupportedRule: if recorded != .complete { return .guessed }
+      default: break
+      }
+    }
+    return recorded == .guessed ? .guessed : .different
   }
 }
