@@ -93,7 +93,8 @@ package struct FrameTrie: Sendable {
   /// Adds a user stack that no record holds.
   /// - Parameter frames: innermost first.
   mutating func add(_ frames: [UInt64], in space: AddressSpaceHandle) -> StackHandle? {
-    let nodes = [StackBatch.NewNode(space: .root, value: UInt64(space.rawValue))]
+    let nodes =
+      [StackBatch.NewNode(space: .root, value: UInt64(space.rawValue))]
       + frames.reversed().map { StackBatch.NewNode(space: .user, value: $0) }
     let handle = StackHandle(UInt32(leaves.count))
     let batch = StackBatch(

@@ -59,7 +59,8 @@ struct SymbolOptions: ParsableArguments {
       debugDirectories: debugDirectory, sysroot: sysroot, access: files, recordedCopy: { copies.copy(of: $0) },
       processRoots: { roots.paths(for: $0) }, remote: DebuginfodClient(configuration))
     return SymbolizeStage(
-      symbolizer: Symbolizer(locator: locator, showsInlines: !omitsInlines), workers: workers, kernelRelease: trace.reader.header.kernelRelease)
+      symbolizer: Symbolizer(locator: locator, showsInlines: !omitsInlines), workers: workers,
+      kernelRelease: trace.reader.header.kernelRelease)
   }
 }
 

@@ -120,7 +120,7 @@ import Unwind
             chunks: descriptor(UnwindMapNames.chunks), pages: descriptor(UnwindMapNames.pages),
             touched: descriptor(UnwindMapNames.touched), mappings: descriptor(UnwindMapNames.mappings),
             rules: descriptor(UnwindMapNames.rules)))
-      processPointers = ProcessPointers(map: descriptor(UnwindMapNames.processes))
+        processPointers = ProcessPointers(map: descriptor(UnwindMapNames.processes))
       } catch { throw .systemCall(error) }
     }
     unwindArrays = arrays

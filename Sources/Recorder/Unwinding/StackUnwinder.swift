@@ -169,7 +169,9 @@ final class StackUnwinder {
     switch image.state {
     case .loaded(let table):
       // A mapping of bytes that the file's segments do not speak of.
-      guard table.bias(start: place.start, end: place.end, fileOffset: place.fileOffset) != nil else { return UInt64(PYROREC_ABSENCE_NO_TABLE.rawValue) }
+      guard table.bias(start: place.start, end: place.end, fileOffset: place.fileOffset) != nil else {
+        return UInt64(PYROREC_ABSENCE_NO_TABLE.rawValue)
+      }
       return table.table.word
     case .without: return UInt64(PYROREC_ABSENCE_NO_TABLE.rawValue)
     case .absent, .ordered, .waiting: return UInt64(PYROREC_ABSENCE_PENDING.rawValue)

@@ -140,7 +140,8 @@ final class WaitingStacks {
     overflow = []
     var still: [WaitingStack] = []
     for var stack in waiting {
-      let isReady = stack.image.map { if case .ordered = $0.state { false } else if case .waiting = $0.state { false } else { true } } ?? true
+      let isReady =
+        stack.image.map { if case .ordered = $0.state { false } else if case .waiting = $0.state { false } else { true } } ?? true
       if isReady, let done = attempt(&stack) {
         finished.append(done)
       } else if now >= stack.deadline {
