@@ -82,6 +82,9 @@ static __always_inline __u32 copy_stack(struct unwind_scratch *scratch, __u32 at
 			break;
 		copied += bytes;
 	}
+	/* What lies above what was unwound is arguments and environment, which may be secret. */
+	if (copied > limit)
+		copied = limit & ~7ull;
 	sample->extra_kind = settings.copies_stacks ? PYROREC_EXTRA_WHOLE_STACK : PYROREC_EXTRA_STACK;
 	sample->extra_words = PYROREC_STATE_WORDS + copied / 8;
 	return sample->extra_words;
@@ -113,7 +116,7 @@ int on_sample_tables(struct bpf_perf_event_data *ctx)
 	if ((is_unfinished || (settings.copies_stacks && user && sample->result != PYROREC_UNWIND_COMPAT32)) && waiting < 5 * settings.wakeup_bytes) {
 		__u64 limit = waiting < settings.wakeup_bytes ? PYROREC_STACK_COPY_BYTES : waiting < 3 * settings.wakeup_bytes ? 16384 : 4096;
 		/* What was unwound already is known to end there, but for the frame that has no caller. */
-		__u64 used = scratch->unwinder.state.sp - scratch->innermost.sp + 4096;
+		__u64 used = scratch->unwinder.state.sp - scratch->innermost.sp + 256;
 		if (settings.copies_stacks && sample->result == PYROREC_UNWIND_COMPLETE && used < limit)
 			limit = used;
 		words += copy_stack(scratch, words, limit);
