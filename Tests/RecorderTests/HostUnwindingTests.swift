@@ -1,4 +1,5 @@
 import CRecorderABI
+import ObjectFile
 import Testing
 import TraceFormat
 

@@ -1,3 +1,5 @@
+import ObjectFile
+
 /// One section of call frames, `.eh_frame` or `.debug_frame`, and its common entries.
 struct CallFrameSection: Sendable {
   enum Kind: Sendable {
