@@ -1,3 +1,4 @@
+import Base
 import CRecorderABI
 import ObjectFile
 import Testing
@@ -274,7 +275,7 @@ struct HostUnwindingTests {
   }
 
   @Test func `any registers, stack and rules end in some result`() throws {
-    var generator = SplitMix(state: 3)
+    var generator = SeededGenerator(seed: 3)
     for _ in 0..<2000 {
       var stack = HandMadeStack()
       for index in 0..<24 {
