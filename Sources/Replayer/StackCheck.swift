@@ -34,7 +34,8 @@ package struct StackCheck: Sendable {
     guard all > 0 else { return nil }
     let words: [(StackCopies.Outcome, String)] = [
       (.asRecorded, "as recorded"), (.completed, "completed"), (.cut, "as recorded up to the end of the copy"),
-      (.guessed, "guessed otherwise without the process"), (.withoutImage, "without a copy of an image"), (.lost, "lost"),
+      (.sameByGuess, "the same by guesses"), (.withoutCode, "in need of code that is not in the copies"),
+      (.withoutImage, "without a copy of an image"), (.lost, "lost"),
       (.different, "different"),
     ]
     let parts = words.compactMap { outcome, text in counts[outcome].map { "\($0) \(text)" } }

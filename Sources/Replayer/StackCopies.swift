@@ -16,8 +16,10 @@ package struct StackCopies: Sendable {
     case completed
     /// Some image has no copy in the trace (or none that is whole).
     case withoutImage
-    /// The recorder went on by a guess, for which it looked at the process' code.
-    case guessed
+    /// The recorder's frames, but by guesses: some rules are made from code, which copies of `symbols` do not have.
+    case sameByGuess
+    /// Not the same for want of code: a rule is made from it, or a return address is known by the code before it.
+    case withoutCode
     /// The sample's stack is lost, or says otherwise than its copy.
     case lost
     case different
@@ -159,16 +161,16 @@ private struct CopyUnwinder: Sendable {
       return unwound.found.count > unwound.recorded.count || found != .tablesPending ? .completed : .withoutImage
     }
     if unwound.found == unwound.recorded, found == recorded { return .asRecorded }
+    if unwound.found == unwound.recorded, found == .guessed || recorded == .guessed { return .sameByGuess }
     if found == .tablesPending { return .withoutImage }
     if unwound.recorded.starts(with: unwound.found) {
       switch found {
       // The rest lies above the copy, or on another stack.
       case .truncatedByDepth, .readFault: return .cut
-      // A return address is known by the code before it, which is not there.
-      case .noTable, .noRow, .unsupportedRule: if recorded != .complete { return .guessed }
+      case .noTable, .noRow, .unsupportedRule: return .withoutCode
       default: break
       }
     }
-    return recorded == .guessed ? .guessed : .different
+    return recorded == .guessed || found == .guessed ? .withoutCode : .different
   }
 }

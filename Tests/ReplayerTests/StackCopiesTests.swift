@@ -14,8 +14,10 @@ struct StackCopiesTests {
   private struct Chain {
     var library: String
     var machine: String
-    /// Where the code is mapped.
+    /// Where the code is mapped, and where in the file it begins: its segment alone, because in files this small all
+    /// segments share a page.
     var code: UInt64
+    var fileOffset: UInt64
     /// Innermost first.
     var frames: [UInt64]
     var registers: StackCopyRecord.Registers
@@ -23,14 +25,14 @@ struct StackCopiesTests {
 
     // helper after its push, called by exported within its three.
     static let x86 = Chain(
-      library: "liblld.so", machine: "x86_64", code: base + 0x1000, frames: [base + 0x13d5, base + 0x13c0],
+      library: "liblld.so", machine: "x86_64", code: base + 0x13b0, fileOffset: 0x3b0, frames: [base + 0x13d5, base + 0x13c0],
       registers: .init(
         pc: base + 0x13d5, sp: stack, fp: 0, lr: 0, numbered: [1, 2], isReturnAddress: false, isComplete: true),
       words: [7, base + 0x13c0, 1, 2, 3, 0])
     // helper at its first instruction, its return address in the link register; return addresses are signed, as with
     // pointer authentication.
     static let aarch64 = Chain(
-      library: "libarm.so", machine: "aarch64", code: base + 0x10000,
+      library: "libarm.so", machine: "aarch64", code: base + 0x103bc, fileOffset: 0x3bc,
       frames: [base + 0x103ec, base + 0x103d0, base + 0x103f8],
       registers: .init(
         pc: base + 0x103ec, sp: stack, fp: stack, lr: 0x00a5_0000_0000_0000 | (base + 0x103d0), numbered: [1],
@@ -60,7 +62,7 @@ struct StackCopiesTests {
       .mapping(
         MappingRecord(
           addressSpace: space, image: image, time: MonotonicInstant(nanoseconds: 1), start: ProcessAddress(chain.code),
-          byteCount: 0x1000, fileOffset: FileOffset(0), protection: 5)))
+          byteCount: 0x50, fileOffset: FileOffset(chain.fileOffset), protection: 5)))
     let thread = builder.thread(of: process)
     let stack = builder.stack(in: space, frames.reversed())
     builder.sample(thread, stack, weight: 3, result: result)
