@@ -69,14 +69,14 @@ let package = Package(
     room("Configuration", ["Base", "Targets"]),
     room("JFR", ["Base"], settings: lifetimes),
     room("JavaProfiles", ["Base", "JFR", "Profile"], settings: lifetimes),
-    room("Unwind", ["Base", "ObjectFile", "CRecorderABI"], settings: optimized),
+    room("Unwind", ["Base", "ObjectFile", "CRecorderABI", "CUnwind"], settings: optimized),
     .target(name: "DebugInfo", dependencies: ["Base", "ObjectFile"], swiftSettings: lifetimes),
     room("Symbolize", ["Base", "ObjectFile", "DebugInfo", "CDemangle"], settings: lifetimes),
     .target(
       name: "Recorder",
-      dependencies: ["Base", "TraceFormat", "ObjectFile", "Targets", "Unwind", "CRecorderABI", "CUnwind", "CLibBPF", "CLaunch"],
+      dependencies: ["Base", "TraceFormat", "ObjectFile", "Targets", "Unwind", "CRecorderABI", "CLibBPF", "CLaunch"],
       swiftSettings: lifetimes, plugins: ["CompileBPF"]),
-    room("Replayer", ["Base", "TraceFormat", "Symbolize", "ObjectFile", "Targets", "Profile"], settings: lifetimes),
+    room("Replayer", ["Base", "TraceFormat", "Symbolize", "ObjectFile", "Unwind", "Targets", "Profile"], settings: lifetimes),
     room("HTTP", ["CCurl"]),
     room("Uploader", ["Base", "Profile", "HTTP"]),
     room("Debuginfod", ["Base", "ObjectFile", "Symbolize", "HTTP"]),
@@ -155,7 +155,7 @@ if Context.environment["PYROREC_TOOLS"] != nil {
 // For scripts/fuzz, nothing else than what is fuzzed, with the sanitizers: quick to build and without other packages.
 if Context.environment["PYROREC_TOOLS"] == "fuzz" {
   let rooms = ["Base", "ObjectFile", "Unwind", "DebugInfo", "Symbolize", "TraceFormat", "Profile", "Targets", "Replayer"]
-  let libraries = ["CRecorderABI", "CLZ4", "CZlib", "CDeflate", "CZstd", "CLzma", "CMapping", "CDemangle"]
+  let libraries = ["CRecorderABI", "CUnwind", "CLZ4", "CZlib", "CDeflate", "CZstd", "CLzma", "CMapping", "CDemangle"]
   let sanitizers = ["-sanitize=fuzzer,address", "-use-ld=lld"]
   package.products = []
   package.dependencies = []

@@ -91,7 +91,6 @@ void pyrorec_sideband_attr(struct perf_event_attr *attr, int is_lives, __u32 wak
 	attr->wakeup_watermark = wakeup_bytes;
 }
 
-void pyrorec_store_release(__u64 *to, __u64 value) { __atomic_store_n(to, value, __ATOMIC_RELEASE); }
 
 /* linux/membarrier.h: with this command it is the kernel's synchronize_rcu. */
 int pyrorec_wait_for_running_programs(void)

@@ -53,6 +53,7 @@ package final class Recorder {
     settings.filtersProcesses = !selection.processes.isEmpty || !configuration.command.isEmpty
     settings.cgroupDescriptors = selection.cgroupDescriptors
     var fallback: String?
+    settings.copiesStacks = configuration.stackCopies == .all
     if configuration.unwind == .tables {
       fallback = KernelAbilities.missingForTables()
       if fallback == nil { settings.unwindTableBytes = configuration.unwindTableBytes }
@@ -64,7 +65,8 @@ package final class Recorder {
     let header = SegmentHeader(
       traceID: Self.randomBytes(16), anchor: Clock.anchor(), machine: host.machine, kernelRelease: host.kernelRelease,
       kernelVersion: host.kernelVersion, hostName: host.hostName, cpuCount: UInt32(cpus.count),
-      recorderVersion: configuration.recorderVersion, abilities: abilities(unwinder: unwinding == nil ? .framePointers : .tables, fallback: fallback))
+      recorderVersion: configuration.recorderVersion,
+      abilities: abilities(unwinder: unwinding == nil ? .framePointers : .tables, fallback: fallback))
     let writer: SegmentWriter
     do throws(TraceError) {
       writer = try SegmentWriter(path: configuration.output, header: header, compressesImagesWell: configuration.images == .symbols)
@@ -159,7 +161,9 @@ package final class Recorder {
       self.signals = signals
       copier = ImageCopier(sink: writer, mode: configuration.images, files: files, kernelNames: sampler.kernelNames)
       let answering: any ProcessFileSystem = tape.map { tape in TapingProcessFileSystem(files) { tape.write($0) } } ?? files
-      core = RecordingCore(files: answering, opener: LiveImageOpener(), sink: writer, copier: copier, unwinder: unwinding?.unwinder)
+      core = RecordingCore(
+        files: answering, opener: LiveImageOpener(), sink: writer, copier: copier, unwinder: unwinding?.unwinder,
+        keepsStackCopies: configuration.stackCopies != .none)
     }
 
     func run(

@@ -17,6 +17,14 @@ package struct RecorderConfiguration: Sendable {
     /// By the kernel's own walk along frame pointers.
     case framePointers = "frame-pointers"
   }
+  /// Which samples' registers and stacks are kept in the trace, so that their callers can be found again offline.
+  package enum StackCopies: String, Sendable, CaseIterable {
+    /// Those that came before their tables, as far as unwinding them looked.
+    case waiting
+    /// Every sample's: some kilobytes each.
+    case all
+    case none
+  }
   package var output = "trace.seg"
   /// Samples a second on each CPU.
   package var frequencyHertz = 97
@@ -31,6 +39,7 @@ package struct RecorderConfiguration: Sendable {
   package var command: [String] = []
   package var images = Images.symbols
   package var unwind = Unwind.tables
+  package var stackCopies = StackCopies.waiting
   /// Bytes for the rows of unwind tables. Taken when the recording begins, and not swappable.
   package var unwindTableBytes = 64 << 20
   /// The directory where unwind tables are kept from one recording to the next; its parent must be there. `nil` for none.

@@ -57,6 +57,7 @@ package final class RecordingCore {
   /// Samples that wait for the next flush, a row for each CPU.
   private var pending: [[Sample]] = []
   private var pendingCount = 0
+  private var stackCopies: StackCopies
   private var nextProcess: UInt32 = 1
   private var nextThread: UInt32 = 1
   private var nextSpace: UInt32 = 1
@@ -95,8 +96,9 @@ package final class RecordingCore {
 
   init(
     files: any ProcessFileSystem, opener: any ImageOpener, sink: any RecordSink, copier: any ImageCopying,
-    unwinder: StackUnwinder?
+    unwinder: StackUnwinder?, keepsStackCopies: Bool = true
   ) {
+    stackCopies = StackCopies(isKept: keepsStackCopies)
     self.files = files
     self.sink = sink
     self.copier = copier
@@ -188,7 +190,7 @@ package final class RecordingCore {
       }
       try applyEvents(upTo: event.time)
       try record(event)
-      if pendingCount >= Self.maximumPendingSamples || stacks.pendingNodeCount >= Self.maximumPendingNodes { try writePending() }
+      try writePendingIfMany()
     }
     if !newKernelAddresses.isEmpty {
       copier.lookUp(kernelAddresses: newKernelAddresses)
@@ -431,9 +433,11 @@ package final class RecordingCore {
     let sample = Sample(
       cpu: event.cpu, timeMicroseconds: event.time / 1000, thread: thread, userStack: .empty, kernelStack: kernel,
       event: EventHandle(event.event), weight: event.weight, result: event.result)
-    if event.extraKind == UInt8(PYROREC_EXTRA_STACK), let copy = StackCopy(event.extra) {
+    let isWhole = event.extraKind == UInt8(PYROREC_EXTRA_WHOLE_STACK)
+    let copy = isWhole || event.extraKind == UInt8(PYROREC_EXTRA_STACK) ? StackCopy(event.extra) : nil
+    if let copy, !isWhole || isUnfinished(event.result) {
       let stack = WaitingStack(
-        sample: sample, space: space, process: process, copy: copy, frames: event.userFrames, now: now)
+        sample: sample, space: space, process: process, copy: copy, frames: isWhole ? [] : event.userFrames, now: now)
       if let finished = waitingStacks.map({ $0.take(stack) }) ?? .some(stack.asItIs) { try append(finished) }
     } else if let change = process.change, event.generation != 0, event.generation < change.generation {
       try append(WaitingStack.cut(sample, space: space, process: process, frames: event.userFrames, change))
@@ -441,8 +445,13 @@ package final class RecordingCore {
       noteBreak(
         result: event.result, user: event.userWords, process.executable,
         FirstGuess(guesses: event.guesses, reason: event.guessReason, frame: event.firstGuess))
-      try append(sample, user: event.userWords, space: space, mappings: process.executable)
+      try append(sample, user: event.userWords, space: space, mappings: process.executable, copy: copy)
     }
+  }
+
+  /// Whether tables or mappings that came later may find more of a stack.
+  private func isUnfinished(_ result: UInt8) -> Bool {
+    result == UInt8(PYROREC_UNWIND_TABLES_PENDING.rawValue) || result == UInt8(PYROREC_UNWIND_NO_MAPPING.rawValue)
   }
 
   private func append(_ stack: FinishedStack) throws(TraceError) {
@@ -451,7 +460,12 @@ package final class RecordingCore {
     // Safe: as below.
     noteBreak(result: stack.result, user: unsafe stack.frames.span.bytes, stack.mappings, stack.firstGuess)
     // Safe: a word has no padding, so every byte of it is initialized.
-    try append(sample, user: unsafe stack.frames.span.bytes, space: stack.space, mappings: stack.mappings)
+    try append(
+      sample, user: unsafe stack.frames.span.bytes, space: stack.space, mappings: stack.mappings, copy: stack.copy)
+    // Its callers may lie in any of the process' images, and offline only copies can tell.
+    if stack.copy != nil, stackCopies.isKept, stack.result == UInt8(PYROREC_UNWIND_TABLES_PENDING.rawValue) {
+      for mapping in stack.mappings.intervals { want(mapping.image) }
+    }
   }
 
   private func noteBreak(
@@ -468,7 +482,7 @@ package final class RecordingCore {
   }
 
   private func append(
-    _ incomplete: Sample, user: RawSpan, space: AddressSpaceHandle, mappings: MappingTable
+    _ incomplete: Sample, user: RawSpan, space: AddressSpaceHandle, mappings: MappingTable, copy: StackCopy? = nil
   ) throws(TraceError) {
     var sample = incomplete
     sample.userStack = stacks.intern(user, addressSpace: space)
@@ -482,6 +496,7 @@ package final class RecordingCore {
       pending.append([])
     }
     pending[cpu].append(sample)
+    if let copy { stackCopies.keep(copy, of: sample, in: space) }
     pendingCount += 1
     totals.samples += 1
   }
@@ -496,7 +511,7 @@ package final class RecordingCore {
     guard let waitingStacks, !waitingStacks.isEmpty else { return }
     for stack in waitingStacks.takeFinished(now: now) {
       try append(stack)
-      if pendingCount >= Self.maximumPendingSamples || stacks.pendingNodeCount >= Self.maximumPendingNodes { try writePending() }
+      try writePendingIfMany()
     }
   }
 
@@ -621,11 +636,15 @@ package final class RecordingCore {
         newKernelAddresses.append(frame.address)
       } else if frame.address < asked.start || frame.address >= asked.end, let mapping = mappings.interval(at: frame.address) {
         asked = (mapping.start, mapping.end)
-        guard !mapping.image.isWanted else { continue }
-        mapping.image.isWanted = true
-        copier.copy(images.request(for: mapping.image))
+        want(mapping.image)
       }
     }
+  }
+
+  private func want(_ image: ImageTable.Image) {
+    guard !image.isWanted else { return }
+    image.isWanted = true
+    copier.copy(images.request(for: image))
   }
 
   // MARK: Writing
@@ -638,6 +657,13 @@ package final class RecordingCore {
     for loss in pendingLosses { try sink.append(.loss(loss)) }
     pendingLosses.removeAll(keepingCapacity: true)
     try sink.flush()
+  }
+
+  private func writePendingIfMany() throws(TraceError) {
+    guard
+      pendingCount >= Self.maximumPendingSamples || stacks.pendingNodeCount >= Self.maximumPendingNodes || stackCopies.areMany
+    else { return }
+    try writePending()
   }
 
   private func writePending() throws(TraceError) {
@@ -653,6 +679,8 @@ package final class RecordingCore {
     }
     pendingCount = 0
     try sink.append(.samples(SampleBatch(samples: samples)))
+    // After the stacks they name.
+    for record in stackCopies.take() { try sink.append(.stackCopy(record)) }
   }
 
   private func lose(_ reason: LossRecord.Reason, _ count: UInt64) {

@@ -79,6 +79,30 @@ package struct FrameTrie: Sendable {
     spaces = []
   }
 
+  /// The code addresses of a user stack, innermost first; `nil` when a part of it is lost.
+  func userFrames(of stack: StackHandle) -> [UInt64]? {
+    guard var node = leaf(of: stack) else { return nil }
+    var frames: [UInt64] = []
+    while node != 0, node != Self.missing, frames.count < Limits.stackDepth {
+      if kinds[Int(node)] == StackNode.Space.user.rawValue { frames.append(values[Int(node)]) }
+      node = parents[Int(node)]
+    }
+    return frames
+  }
+
+  /// Adds a user stack that no record holds.
+  /// - Parameter frames: innermost first.
+  mutating func add(_ frames: [UInt64], in space: AddressSpaceHandle) -> StackHandle? {
+    let nodes =
+      [StackBatch.NewNode(space: .root, value: UInt64(space.rawValue))]
+      + frames.reversed().map { StackBatch.NewNode(space: .user, value: $0) }
+    let handle = StackHandle(UInt32(leaves.count))
+    let batch = StackBatch(
+      firstStack: handle, firstNode: NodeHandle(UInt32(parents.count)),
+      stacks: [StackBatch.NewStack(attach: NodeHandle(0), newNodeCount: UInt32(nodes.count))], nodes: nodes)
+    return add(batch) ? handle : nil
+  }
+
   /// The innermost node of `stack`: 0 for the empty one, `nil` for one that is not in the trace (any more).
   func leaf(of stack: StackHandle) -> UInt32? {
     let index = Int(stack.rawValue)

@@ -14,6 +14,7 @@ package struct LoadedTrace: Sendable {
   private static let kinds: KindSet = {
     var kinds = KindSet.all
     kinds.remove(KindSet(.imageChunk))
+    kinds.remove(KindSet(.stackCopy))
     return kinds
   }()
 
@@ -24,6 +25,7 @@ package struct LoadedTrace: Sendable {
     } catch {
       throw .trace(error)
     }
+    try completeStacks(workers: workers)
   }
 
   package init(_ reader: SegmentReader, workers: Int) throws(TraceError) {
@@ -45,6 +47,17 @@ package struct LoadedTrace: Sendable {
     self.contents = contents
     self.damage = damage
     unknownRecords = unknown
+  }
+
+  /// Finds the callers that the recorder had no tables for, where the samples' stacks are in the trace.
+  private mutating func completeStacks(workers: Int) throws(ReplayError) {
+    guard contents.unwindResults[UnwindResult.tablesPending.rawValue] != nil else { return }
+    var completed: [StackCopies.Unwound] = []
+    try StackCopies(of: self, workers: workers).forEach(onlyUnfinished: true) { unwound in
+      if unwound.outcome == .completed { completed.append(unwound) }
+    }
+    var known: [TraceContents.CompletedStack: StackHandle] = [:]
+    for unwound in completed { contents.complete(unwound.record, frames: unwound.found, result: unwound.result, known: &known) }
   }
 
   /// The contents, for whoever makes a replay of them and nothing else: the frames of stacks, which are most of it, stay

@@ -167,6 +167,8 @@ package struct Replay: Sendable {
     var stack: [UInt32] = []
     for group in contents.groups.indices {
       let weight = contents.weights[group]
+      // Its samples have another stack now.
+      guard weight > 0 else { continue }
       report.weight &+= weight
       stack.removeAll(keepingCapacity: true)
       if appendStack(group, to: &stack) { report.missingStacks += 1 }

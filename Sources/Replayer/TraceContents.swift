@@ -112,7 +112,7 @@ package struct TraceContents: Sendable {
       guard images.count < Self.maximumThings else { return reject() }
       guard image.segments.count <= Self.maximumSegments else { return reject() }
       images[image.handle.rawValue] = image
-    case .imageChunk, .memory: break
+    case .imageChunk, .memory, .stackCopy: break
     case .imageEnd(let end): imageEnds[end.image.rawValue] = end
     case .event(let event): events[event.handle.rawValue] = event
     case .stacks(let batch): if !trie.add(batch) { reject() }
@@ -184,10 +184,42 @@ package struct TraceContents: Sendable {
     return groups.count - 1
   }
 
+  /// A user stack that the recorder did not see to its end.
+  struct CompletedStack: Hashable {
+    var space: AddressSpaceHandle
+    /// Innermost first.
+    var frames: [UInt64]
+  }
+  /// Gives a sample that is counted already the user stack `frames`, innermost first, in place of the one it was recorded with.
+  /// - Parameter known: the stacks that were given before.
+  mutating func complete(
+    _ record: StackCopyRecord, frames: [UInt64], result: UInt8, known: inout [CompletedStack: StackHandle]
+  ) {
+    let sample = record.sample
+    let thread = threads[sample.thread.rawValue] ?? (.max, 0)
+    var group = SampleGroup(
+      process: thread.process, threadName: thread.name, userStack: sample.userStack, kernelStack: sample.kernelStack,
+      event: sample.event)
+    let place = index(of: group)
+    // What its samples do not have cannot be taken from it.
+    guard weights[place] >= sample.weight, resultCounts[Int(sample.result)] > 0 else { return reject() }
+    let completed = CompletedStack(space: record.addressSpace, frames: frames)
+    guard let stack = known[completed] ?? trie.add(frames, in: record.addressSpace) else { return reject() }
+    known[completed] = stack
+    weights[place] -= sample.weight
+    resultCounts[Int(sample.result)] -= 1
+    resultCounts[Int(result)] &+= 1
+    group.userStack = stack
+    weights[index(of: group)] &+= sample.weight
+  }
+
   // MARK: What follows from it
 
   /// Whether all frames of `stack` are there.
   package func hasStack(_ stack: StackHandle) -> Bool { trie.leaf(of: stack) != nil }
+
+  /// The code addresses of a user stack, innermost first; `nil` when a part of it is lost.
+  package func userFrames(of stack: StackHandle) -> [UInt64]? { trie.userFrames(of: stack) }
 
   package var lostSamples: UInt64 {
     losses.reduce(0) { $1.reason.isSamples ? $0.addingReportingOverflow($1.count).partialValue : $0 }

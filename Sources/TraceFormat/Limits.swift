@@ -20,6 +20,10 @@ public enum Limits {
   public static let headerByteCount = 1 << 20
   /// Payload of the index: enough for a million frames.
   public static let indexByteCount = 1 << 26
+  /// Registers of one thread by number.
+  public static let registerCount = 32
+  /// Bytes of one stack that are copied.
+  public static let stackCopyByteCount = 1 << 16
   /// Nodes from a leaf to its root. A recorder stores at most 1,024 frames a stack.
   public static let stackDepth = 4096
 }

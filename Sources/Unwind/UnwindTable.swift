@@ -19,6 +19,10 @@ package struct UnwindTable: Hashable, Sendable {
   /// The rules of the numbers from `RuleNumber.first` on; at most 65,520.
   package let rules: [UnwindRule]
 
+  /// Of a file that does not say how to unwind its code.
+  package static let empty = UnwindTable(
+    machine: .x86_64, layout: ImageLayout([ImageLayout.Segment]()), firstPage: 0, pageStarts: [], rows: [], rules: [])
+
   package static func address(low row: UInt32, page: UInt64) -> UInt64 { page << pageBits | UInt64(row & 0xffff) }
   package static func rule(of row: UInt32) -> UInt16 { UInt16(row >> 16) }
 

@@ -43,6 +43,12 @@ struct RecordCommand: ParsableCommand {
       "How user stacks are found: tables (of every file, also without frame pointers) or frame-pointers.", valueName: "how"))
   var unwind = RecorderConfiguration.Unwind.tables
 
+  @Option(
+    help: ArgumentHelp(
+      "Which samples' registers and stacks to keep for unwinding offline: waiting (those that came before their tables), all or none.",
+      valueName: "which"))
+  var stackCopies = RecorderConfiguration.StackCopies.waiting
+
   @Flag(help: "Exit with status 2 when samples were lost.")
   var strict = false
 
@@ -70,6 +76,7 @@ struct RecordCommand: ParsableCommand {
     configuration.command = command
     configuration.images = images
     configuration.unwind = unwind
+    configuration.stackCopies = stackCopies
     configuration.unwindCachePath = Self.unwindCachePath
     configuration.recorderVersion = Pyrorec.version
     configuration.tapePath = tape
@@ -121,3 +128,4 @@ struct RecordCommand: ParsableCommand {
 
 extension RecorderConfiguration.Images: ExpressibleByArgument {}
 extension RecorderConfiguration.Unwind: ExpressibleByArgument {}
+extension RecorderConfiguration.StackCopies: ExpressibleByArgument {}

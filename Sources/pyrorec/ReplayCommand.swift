@@ -14,6 +14,9 @@ struct ReplayCommand: ParsableCommand {
         pyrorec replay --record-goldens fixtures/traces/chain.seg
 
       Beside NAME.seg lie NAME.collapsed.txt, NAME.pprof.txt and NAME.report.json. Exit status 1 when one differs.
+
+      Stacks that a trace holds copies of (record --stack-copies) are unwound again, by the files in the trace alone; exit
+      status 1 when one comes out differently than in the recording.
       """)
 
   @Argument(help: "Traces, or directories of them; fixtures/traces when none is named.")
@@ -31,6 +34,7 @@ struct ReplayCommand: ParsableCommand {
     let paths = try (fixtures.isEmpty ? ["fixtures/traces"] : fixtures).flatMap { try traces(at: $0, console) }
     for path in paths {
       let trace = try console.load(path, workers: workers.count)
+      if try !unwindsAsRecorded(trace, path, console) { failures += 1 }
       for output in GoldenOutputs(of: trace, workers: workers.count).outputs {
         let golden = String(path.dropLast(4)) + output.suffix
         if recordGoldens {
@@ -44,6 +48,20 @@ struct ReplayCommand: ParsableCommand {
     guard !recordGoldens else { return }
     console.note("\(paths.count) traces replayed, \(failures) outputs differ")
     if failures > 0 { throw ExitCode(ExitStatus.failed) }
+  }
+
+  /// Unwinds the stacks again that the trace holds copies of, and says what came of it.
+  private func unwindsAsRecorded(_ trace: LoadedTrace, _ path: String, _ console: Console) throws -> Bool {
+    var check = StackCheck()
+    do throws(ReplayError) {
+      try StackCopies(of: trace, workers: workers.count).forEach(onlyUnfinished: false) { check.note($0) }
+    } catch {
+      console.error("\(path): \(error)")
+      throw ExitCode(ExitStatus.failed)
+    }
+    if let line = check.summary { console.note("\(path): \(line)") }
+    for line in check.differences { console.error("\(path): \(line)") }
+    return !check.hasDifferences
   }
 
   private func isAsGolden(_ output: GoldenOutputs.Output, _ golden: String, _ console: Console) -> Bool {

@@ -93,6 +93,7 @@ extension Console {
       self.error("\(error)")
       switch error {
       case .trace(let cause): throw ExitCode(cause.isUnreadableTrace ? ExitStatus.notATrace : ExitStatus.failed)
+      case .system: throw ExitCode(ExitStatus.failed)
       }
     }
   }

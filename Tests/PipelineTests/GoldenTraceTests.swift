@@ -40,6 +40,17 @@ struct GoldenTraceTests {
     #expect(trace.contents.sampleCount > 50)
   }
 
+  /// Every sample of it carries its registers and its stack.
+  @Test(arguments: [1, 8])
+  func `the stacks of a golden trace, unwound again by the files in it, are the recorder's`(workers: Int) throws {
+    let trace = try LoadedTrace(path: Fixture.path("traces/bare_frames.seg"), workers: workers)
+    var check = StackCheck()
+    try StackCopies(of: trace, workers: workers).forEach(onlyUnfinished: false) { check.note($0) }
+    #expect(check.differences.isEmpty)
+    // All that have a user stack.
+    #expect(check.counts[.asRecorded] == Int(trace.contents.userSampleCount), "\(check.summary ?? "")")
+  }
+
   /// The program's own chain, root first, that the goldens must show with nearly all samples.
   @Test(arguments: [
     ("chain", ["main", "outer", "middle", "inner_hot"]),

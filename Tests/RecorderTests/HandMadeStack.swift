@@ -75,12 +75,12 @@ struct HandMadeStack {
   /// The code lies at one place, and tests run at the same time.
   private static let codeIsThere = Mutex(())
 
-  func unwind() throws -> HostUnwinding {
-    if calls.isEmpty { return try unwindNow() }
-    return try Self.codeIsThere.withLock { _ in try unwindNow() }
+  func unwind(_ machine: ElfMachine = .x86_64) throws -> HostUnwinding {
+    if calls.isEmpty { return try unwindNow(machine) }
+    return try Self.codeIsThere.withLock { _ in try unwindNow(machine) }
   }
 
-  private func unwindNow() throws -> HostUnwinding {
+  private func unwindNow(_ machine: ElfMachine) throws -> HostUnwinding {
     let arrays = try UnwindArrays(budget: 1 << 20, maps: nil)
     let store = TableStore(arrays)
     var count = 1
@@ -119,7 +119,7 @@ struct HandMadeStack {
     var state = state
     state.sp = state.sp == 0 ? Self.base : state.sp
     return HostUnwinding(
-      from: state, after: [], in: arrays, mappings: 0..<count, stack: stack,
+      from: state, after: [], in: arrays, mappings: 0..<count, stack: stack, machine: machine,
       process: calls.isEmpty ? 0 : UInt32(getpid()))
   }
 }

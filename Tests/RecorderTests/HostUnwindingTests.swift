@@ -1,4 +1,6 @@
+import Base
 import CRecorderABI
+import ObjectFile
 import Testing
 import TraceFormat
 
@@ -133,6 +135,34 @@ struct HostUnwindingTests {
     #expect(result(found) == .complete)
   }
 
+  @Test func `on aarch64 it is the same, and the link register holds again`() throws {
+    var stack = HandMadeStack()
+    var leaf = UnwindRule()
+    leaf.cfaRegister = UInt8(PYROREC_REGISTER_SP.rawValue)
+    leaf.raKind = UInt8(PYROREC_VALUE_IN_REGISTER.rawValue)
+    leaf.raRegister = UInt8(PYROREC_REGISTER_LR.rawValue)
+    leaf.flags = UInt8(PYROREC_RULE_LEAF_ONLY)
+    stack.add(0x1000, leaf)
+    stack.add(0x2000, RuleNumber.signal)
+    stack.add(0x4000, leaf)
+    stack.add(0x3000, RuleNumber.stop)
+    stack.state.pc = code + 0x1000
+    stack.state.lr = code + 0x2001
+    var words = [UInt64](repeating: 0, count: 80)
+    let registers = 312 / 8
+    words[registers + 29] = 0x1234
+    // Signed, as with pointer authentication.
+    words[registers + 30] = 0x00b3_0000_0000_0000 | (code + 0x3001)
+    words[registers + 31] = HandMadeStack.base + 8 * 75
+    words[registers + 32] = code + 0x4000
+    stack.words = words
+    let found = try stack.unwind(.aarch64)
+    #expect(found.frames == [code + 0x1000, code + 0x2001, code + 0x4000, code + 0x3001])
+    #expect(result(found) == .complete && found.state.fp == 0x1234)
+    // Of the copy so much counts as the signal frame takes.
+    #expect(found.stackByteCount == 312 + 33 * 8)
+  }
+
   @Test func `a return address of zero ends a stack`() throws {
     var stack = HandMadeStack()
     stack.add(0x1000, HandMadeStack.sp(8))
@@ -245,7 +275,7 @@ struct HostUnwindingTests {
   }
 
   @Test func `any registers, stack and rules end in some result`() throws {
-    var generator = SplitMix(state: 3)
+    var generator = SeededGenerator(seed: 3)
     for _ in 0..<2000 {
       var stack = HandMadeStack()
       for index in 0..<24 {

@@ -110,6 +110,16 @@ package enum SampleRecords {
             .init(address: 0x7f00_0000_2000, byteCount: 64, name: "LazyCompile:*run /app/a.js:1:2"),
             .init(address: 0x7f00_0000_1000, byteCount: 1, name: ""),
           ])),
+      .stackCopy(
+        StackCopyRecord(
+          sample: Sample(
+            cpu: 1, timeMicroseconds: 5_000_123, thread: ThreadHandle(2), userStack: StackHandle(9), kernelStack: .empty,
+            event: EventHandle(0), weight: 3, result: 4),
+          addressSpace: AddressSpaceHandle(4), knownFrameCount: 2,
+          registers: .init(
+            pc: 0x5555_5555_4010, sp: 0x7fff_ffff_e000, fp: .max, lr: 7, numbered: [1, 0, .max], isReturnAddress: true,
+            isComplete: true),
+          stack: [1, 2, 3, 4, 5, 6, 7, 8])),
     ]
   }
 }

@@ -10,7 +10,7 @@ _Static_assert(offsetof(struct pyrorec_sample, pid) == 16, "pid");
 _Static_assert(offsetof(struct pyrorec_sample, event) == 24, "event");
 _Static_assert(offsetof(struct pyrorec_sample, time) == 32, "time");
 _Static_assert(offsetof(struct pyrorec_sample, weight) == 48, "weight");
-_Static_assert(sizeof(struct pyrorec_settings) == 24, "settings");
+_Static_assert(sizeof(struct pyrorec_settings) == 32, "settings");
 _Static_assert(sizeof(struct pyrorec_unwind_rule) == 24, "unwind rule");
 _Static_assert(offsetof(struct pyrorec_kernel_names, addresses) == PYROREC_NAMES_HEADER_BYTES, "kernel names");
 _Static_assert(sizeof(struct pyrorec_kernel_names)

@@ -41,6 +41,8 @@ static __always_inline __u32 unwind_user_stack(
 		sample->result = PYROREC_UNWIND_NO_REGISTERS;
 		return 0;
 	}
+	if (settings.copies_stacks)
+		__builtin_memcpy(&scratch->innermost, &u->state, sizeof u->state);
 	struct pyrorec_unwind_process *process = bpf_map_lookup_elem(&unwind_processes, &pid);
 	__u64 generation = process ? *(volatile __u64 *)&process->generation : 0;
 	if (!process || !generation) {
@@ -64,10 +66,11 @@ static __always_inline __u32 unwind_user_stack(
 static __always_inline __u32 copy_stack(struct unwind_scratch *scratch, __u32 at, __u64 limit)
 {
 	struct pyrorec_sample *sample = &scratch->sample;
+	const struct pyrorec_unwind_state *from = settings.copies_stacks ? &scratch->innermost : &scratch->unwinder.state;
 	__u64 *to = &sample->words[at];
-	__u64 address = scratch->unwinder.state.sp & ~7ull, copied = 0;
+	__u64 address = from->sp & ~7ull, copied = 0;
 
-	__builtin_memcpy(to, &scratch->unwinder.state, sizeof(struct pyrorec_unwind_state));
+	__builtin_memcpy(to, from, sizeof(struct pyrorec_unwind_state));
 	to += PYROREC_STATE_WORDS;
 	/* 4 KiB each, the first one less: a read across pages would be all or nothing. */
 #pragma clang loop unroll(disable)
@@ -79,7 +82,10 @@ static __always_inline __u32 copy_stack(struct unwind_scratch *scratch, __u32 at
 			break;
 		copied += bytes;
 	}
-	sample->extra_kind = PYROREC_EXTRA_STACK;
+	/* What lies above what was unwound is arguments and environment, which may be secret. */
+	if (copied > limit)
+		copied = limit & ~7ull;
+	sample->extra_kind = settings.copies_stacks ? PYROREC_EXTRA_WHOLE_STACK : PYROREC_EXTRA_STACK;
 	sample->extra_words = PYROREC_STATE_WORDS + copied / 8;
 	return sample->extra_words;
 }
@@ -106,9 +112,13 @@ int on_sample_tables(struct bpf_perf_event_data *ctx)
 	__u32 words = user + kernel_stack(ctx, sample, user);
 	__u64 waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
 	/* What the recorder has not read yet must not be crowded out by copies: an eighth full wakes it. */
-	if ((sample->result == PYROREC_UNWIND_TABLES_PENDING || sample->result == PYROREC_UNWIND_NO_MAPPING) &&
-	    waiting < 5 * settings.wakeup_bytes) {
+	int is_unfinished = sample->result == PYROREC_UNWIND_TABLES_PENDING || sample->result == PYROREC_UNWIND_NO_MAPPING;
+	if ((is_unfinished || (settings.copies_stacks && user && sample->result != PYROREC_UNWIND_COMPAT32)) && waiting < 5 * settings.wakeup_bytes) {
 		__u64 limit = waiting < settings.wakeup_bytes ? PYROREC_STACK_COPY_BYTES : waiting < 3 * settings.wakeup_bytes ? 16384 : 4096;
+		/* What was unwound already is known to end there, but for the frame that has no caller. */
+		__u64 used = scratch->unwinder.state.sp - scratch->innermost.sp + 256;
+		if (settings.copies_stacks && sample->result == PYROREC_UNWIND_COMPLETE && used < limit)
+			limit = used;
 		words += copy_stack(scratch, words, limit);
 	}
 	output(sample, sizeof *sample, waiting, words);

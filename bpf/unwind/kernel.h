@@ -18,6 +18,8 @@ struct unwind_cache_entry {
 struct unwind_scratch {
 	struct pyrorec_sample sample;
 	struct unwinder unwinder;
+	/* Where the thread stood, when its stack is copied whatever is found. */
+	struct pyrorec_unwind_state innermost;
 	struct unwind_cache_entry cache[1 << UNWIND_CACHE_BITS];
 };
 
@@ -84,6 +86,10 @@ typedef struct unwind_scratch *environment;
 UNWIND_INLINE int environment_read(environment env, void *to, u32 bytes, u64 address)
 {
 	return bpf_probe_read_user(to, bytes, (void *)address);
+}
+
+UNWIND_INLINE void environment_use(environment env, u64 address, u32 bytes)
+{
 }
 
 UNWIND_INLINE int environment_read_code(environment env, void *to, u32 bytes, u64 address)

@@ -15,12 +15,15 @@ UNWIND_INLINE int unwind_word(environment env, struct unwinder *u, u64 address, 
 		if (bytes < UNWIND_WINDOW_LEAST)
 			bytes = UNWIND_WINDOW_BYTES;
 		u->window_bytes = 0;
-		if (environment_read(env, u->window, bytes, address))
+		if (environment_read(env, u->window, bytes, address)) {
+			environment_use(env, address, 8);
 			return environment_read(env, value, 8, address);
+		}
 		u->window_base = address;
 		u->window_bytes = bytes;
 		offset = 0;
 	}
+	environment_use(env, address, 8);
 	offset &= UNWIND_WINDOW_BYTES - 1;
 	__builtin_memcpy(value, &u->window[offset], 8);
 	return 0;

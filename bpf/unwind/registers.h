@@ -37,7 +37,10 @@ enum registers_found {
 #define MODE_IS_USER64(mode) ((mode) == 0)
 #define MODE_IS_USER32(mode) ((mode) == MODE_32BIT)
 #define IN_SYSTEM_CALL(from) ((from)->syscallno != -1)
-typedef struct user_pt_regs context_registers;
+/* struct user_pt_regs of asm/ptrace.h, which only that machine's own headers have. */
+typedef struct {
+	u64 regs[31], sp, pc, pstate;
+} context_registers;
 #else
 /* asm/segment.h: the privilege level in the low bits; the code segment of 32-bit programs. */
 #define USER32_CS 0x23
@@ -76,7 +79,8 @@ typedef struct pt_regs context_registers;
 
 UNWIND_INLINE enum registers_found user_registers(struct bpf_perf_event_data *ctx, struct pyrorec_unwind_state *state)
 {
-	volatile context_registers *now = (volatile context_registers *)&ctx->regs;
+	/* What a struct bpf_perf_event_data begins with. */
+	volatile context_registers *now = (volatile context_registers *)ctx;
 	u64 mode = CONTEXT_MODE(now);
 
 	state->flags = PYROREC_STATE_REGISTERS;

@@ -71,6 +71,7 @@ UNWIND_INLINE int unwind_signal(environment env, struct unwinder *u)
 	if (environment_read(env, s->numbered, 31 * 8, s->sp + 312))
 		return unwind_end(u, environment_unreadable(env, s->sp));
 	u64 rest[2];
+	environment_use(env, s->sp, 312 + 33 * 8);
 	if (environment_read(env, rest, sizeof rest, s->sp + 312 + 31 * 8))
 		return unwind_end(u, environment_unreadable(env, s->sp));
 	s->fp = s->numbered[29];
@@ -82,6 +83,7 @@ UNWIND_INLINE int unwind_signal(environment env, struct unwinder *u)
 	u64 saved[9];
 	u64 *numbered = s->numbered;
 	u64 address = s->sp + 40;
+	environment_use(env, address, 64 + sizeof saved);
 	if (environment_read(env, &numbered[8], 8 * 8, address) || environment_read(env, saved, sizeof saved, address + 64))
 		return unwind_end(u, environment_unreadable(env, address));
 	numbered[0] = saved[5];

@@ -5,6 +5,7 @@
  *
  *   typedef … environment;                 handed through, never looked into
  *   int environment_read(environment, void *to, u32 bytes, u64 address)              0 when all of it could be read
+ *   void environment_use(environment, u64 address, u32 bytes)                        so much of the stack counts
  *   int environment_read_code(environment, void *to, u32 bytes, u64 address)         the same, of what does not change
  *   u32 environment_unreadable(environment, u64 address)                             the result when a stack word is not there
  *   const struct pyrorec_unwind_mapping *environment_mapping(environment, u32 index)

@@ -23,9 +23,6 @@ void pyrorec_libbpf_capture(void);
 const char *pyrorec_libbpf_messages(void);
 void pyrorec_libbpf_clear(void);
 
-/* Everything written before is seen by whoever sees `value`. */
-void pyrorec_store_release(__u64 *to, __u64 value);
-
 /* Returns 0 once every BPF program that was running has ended; -1 where the kernel cannot tell (isolated CPUs). */
 int pyrorec_wait_for_running_programs(void);
 

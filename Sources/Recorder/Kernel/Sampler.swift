@@ -3,6 +3,7 @@ import CLibBPF
 import CRecorderABI
 import Glibc
 import TraceFormat
+import Unwind
 
 /// The BPF program loaded and attached to a sampling event on every CPU, and its ring buffer.
 @safe final class Sampler {
@@ -12,6 +13,8 @@ import TraceFormat
     var cgroupDescriptors: [Int32] = []
     /// Bytes of memory for the rows of unwind tables; 0 to have the kernel walk frame pointers.
     var unwindTableBytes = 0
+    /// Every sample carries its registers and its stack; by tables only.
+    var copiesStacks = false
   }
   struct Event {
     var name: String
@@ -38,6 +41,7 @@ import TraceFormat
   private(set) var event = Event(name: "cpu-clock", type: 1, config: 0)
   /// What unwinding by tables reads; `nil` when the kernel walks frame pointers.
   private(set) var unwindArrays: UnwindArrays?
+  private(set) var processPointers = ProcessPointers()
   private var sampleProgram: String { unwindArrays == nil ? "on_sample" : "on_sample_tables" }
 
   /// Loads the program; nothing is sampled yet.
@@ -88,6 +92,7 @@ import TraceFormat
     values.filter_cgroups = UInt32(settings.cgroupDescriptors.count)
     values.wakeup_bytes = UInt64(bytes / 4)
     values.self_pid = UInt32(getpid())
+    values.copies_stacks = settings.copiesStacks ? 1 : 0
     var size = 0
     guard let initial = unsafe bpf_map__initial_value(constants, &size), size >= MemoryLayout<pyrorec_settings>.size
     else { throw Self.refusal("setting the sampler's constants") }
@@ -114,7 +119,8 @@ import TraceFormat
           maps: UnwindArrays.Maps(
             chunks: descriptor(UnwindMapNames.chunks), pages: descriptor(UnwindMapNames.pages),
             touched: descriptor(UnwindMapNames.touched), mappings: descriptor(UnwindMapNames.mappings),
-            rules: descriptor(UnwindMapNames.rules), processes: descriptor(UnwindMapNames.processes)))
+            rules: descriptor(UnwindMapNames.rules)))
+        processPointers = ProcessPointers(map: descriptor(UnwindMapNames.processes))
       } catch { throw .systemCall(error) }
     }
     unwindArrays = arrays

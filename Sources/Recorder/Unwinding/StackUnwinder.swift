@@ -10,6 +10,7 @@ import Unwind
 /// Belongs to the recording loop's thread. Building happens in the `TableSource`.
 final class StackUnwinder {
   private let arrays: UnwindArrays
+  private let pointers: ProcessPointers
   private let tables: TableStore
   private let source: any TableSource
   private var mappingSpace = ExtentAllocator(count: UnwindArrays.mappingCapacity)
@@ -45,8 +46,9 @@ final class StackUnwinder {
   /// Tables built at a time for images that nobody has sampled.
   static let maximumImages = 1 << 20
 
-  init(arrays: UnwindArrays, source: any TableSource, vdso: Range<UInt64>?) {
+  init(arrays: UnwindArrays, pointers: ProcessPointers = ProcessPointers(), source: any TableSource, vdso: Range<UInt64>?) {
     self.arrays = arrays
+    self.pointers = pointers
     self.source = source
     vdsoRange = vdso
     tables = TableStore(arrays)
@@ -153,12 +155,12 @@ final class StackUnwinder {
   func publish(_ process: RecordedProcess) {
     guard process.exitedAt == nil, !process.facts.isKernelThread, let layout = layout(of: process) else { return }
     guard pointed[process.pid]?.generation != layout.generation else { return }
-    arrays.point(process.pid, to: layout.pointer)
+    pointers.point(process.pid, to: layout.pointer)
     pointed[process.pid] = layout
   }
 
   func forget(_ pid: UInt32) {
-    arrays.forget(pid)
+    pointers.forget(pid)
     pointed[pid] = nil
   }
 
@@ -167,7 +169,9 @@ final class StackUnwinder {
     switch image.state {
     case .loaded(let table):
       // A mapping of bytes that the file's segments do not speak of.
-      guard table.bias(start: place.start, end: place.end, fileOffset: place.fileOffset) != nil else { return UInt64(PYROREC_ABSENCE_NO_TABLE.rawValue) }
+      guard table.bias(start: place.start, end: place.end, fileOffset: place.fileOffset) != nil else {
+        return UInt64(PYROREC_ABSENCE_NO_TABLE.rawValue)
+      }
       return table.table.word
     case .without: return UInt64(PYROREC_ABSENCE_NO_TABLE.rawValue)
     case .absent, .ordered, .waiting: return UInt64(PYROREC_ABSENCE_PENDING.rawValue)

@@ -1,5 +1,6 @@
 import Base
 import Glibc
+import Unwind
 
 /// The unwind table of one image, wherever it is on its way.
 final class UnwindImage {

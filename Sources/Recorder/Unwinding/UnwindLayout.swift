@@ -1,4 +1,5 @@
 import CRecorderABI
+import Unwind
 
 /// The executable mappings of an address space at one time, as the unwinder reads them. Never changed, only replaced, and
 /// shared by a process and its children until one of them changes.

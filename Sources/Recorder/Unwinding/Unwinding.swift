@@ -16,6 +16,7 @@ struct Unwinding {
     do throws(SystemCallError) { workshop = try TableWorkshop(workers: Self.workers, cache: cache) } catch { throw .systemCall(error) }
     let maps = (try? files.read("self/maps", limit: 4 << 20)) ?? []
     let vdso = ProcessMap.executable(in: maps).first { $0.path == "[vdso]" }
-    unwinder = StackUnwinder(arrays: arrays, source: workshop, vdso: vdso.map { $0.start..<$0.end })
+    unwinder = StackUnwinder(
+      arrays: arrays, pointers: sampler.processPointers, source: workshop, vdso: vdso.map { $0.start..<$0.end })
   }
 }

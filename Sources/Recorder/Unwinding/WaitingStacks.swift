@@ -1,10 +1,13 @@
 import Base
 import CRecorderABI
 import TraceFormat
+import Unwind
 
-/// Registers and stack that a sample carries: `PYROREC_EXTRA_STACK`.
+/// Registers and stack that a sample carries: `PYROREC_EXTRA_STACK`, `PYROREC_EXTRA_WHOLE_STACK`.
 struct StackCopy {
   var state = pyrorec_unwind_state()
+  /// Of the sample's frames those that had been found before `state`.
+  var knownFrameCount = 0
   /// From `state.sp` rounded down to 8.
   var stack: [UInt8]
 
@@ -18,6 +21,18 @@ struct StackCopy {
     }
     guard let rest = try? cursor.take(cursor.remaining, "stack") else { return nil }
     stack = rest.copied()
+  }
+
+  /// As the trace keeps it.
+  func record(of sample: Sample, in space: AddressSpaceHandle) -> StackCopyRecord {
+    let isComplete = state.flags & UInt64(PYROREC_STATE_REGISTERS) != 0
+    return StackCopyRecord(
+      sample: sample, addressSpace: space, knownFrameCount: UInt32(clamping: knownFrameCount),
+      registers: StackCopyRecord.Registers(
+        pc: state.pc, sp: state.sp, fp: state.fp, lr: isComplete ? state.lr : 0,
+        numbered: isComplete ? state.registers : [],
+        isReturnAddress: state.flags & UInt64(PYROREC_STATE_RETURN_ADDRESS) != 0, isComplete: isComplete),
+      stack: stack)
   }
 }
 
@@ -49,6 +64,7 @@ struct WaitingStack {
     mappings = process.executable
     self.copy = copy
     self.frames = frames
+    self.copy.knownFrameCount = frames.count
     deadline = now &+ Self.patience
   }
 
@@ -56,7 +72,7 @@ struct WaitingStack {
   var asItIs: FinishedStack {
     FinishedStack(
       sample: sample, space: space, mappings: mappings, frames: frames + [copy.state.pc],
-      result: UInt8(PYROREC_UNWIND_TABLES_PENDING.rawValue))
+      result: UInt8(PYROREC_UNWIND_TABLES_PENDING.rawValue), copy: copy)
   }
 
   /// The stack of a sample that was unwound in mappings that had changed meanwhile: its frames up to the first that lies
@@ -83,6 +99,8 @@ struct FinishedStack {
   var frames: [UInt64]
   var result: UInt8
   var firstGuess: FirstGuess?
+  /// What it was unwound from, as far as that was looked at.
+  var copy: StackCopy?
 }
 
 /// The samples that wait for tables, so that no first sample of a program is lost.
@@ -122,7 +140,8 @@ final class WaitingStacks {
     overflow = []
     var still: [WaitingStack] = []
     for var stack in waiting {
-      let isReady = stack.image.map { if case .ordered = $0.state { false } else if case .waiting = $0.state { false } else { true } } ?? true
+      let isReady =
+        stack.image.map { if case .ordered = $0.state { false } else if case .waiting = $0.state { false } else { true } } ?? true
       if isReady, let done = attempt(&stack) {
         finished.append(done)
       } else if now >= stack.deadline {
@@ -142,9 +161,11 @@ final class WaitingStacks {
     let pid = stack.process.exitedAt == nil ? stack.process.pid : 0
     switch unwinder.unwind(stack.copy.state, after: stack.frames, in: layout, stack: stack.copy.stack, process: pid) {
     case .done(let found):
+      var copy = stack.copy
+      copy.stack.removeLast(max(copy.stack.count - found.stackByteCount, 0))
       return FinishedStack(
         sample: stack.sample, space: stack.space, mappings: stack.mappings, frames: found.frames, result: found.result,
-        firstGuess: FirstGuess(guesses: found.guesses, reason: found.guessReason, frame: found.firstGuess))
+        firstGuess: FirstGuess(guesses: found.guesses, reason: found.guessReason, frame: found.firstGuess), copy: copy)
     case .wait(_, let image):
       stack.image = image
       return nil

@@ -1,3 +1,5 @@
+import ObjectFile
+
 /// One section of call frames, `.eh_frame` or `.debug_frame`, and its common entries.
 struct CallFrameSection: Sendable {
   enum Kind: Sendable {
@@ -113,6 +115,7 @@ struct CallFrameSection: Sendable {
     if common.isSignalFrame {
       // A handler returns to its first byte, and return addresses are looked up one byte early. Some entries begin there already.
       if !SignalTrampoline.begins(at: start &+ 1, code) { start &-= 1 }
+      let end = registers.link == nil ? end : SignalTrampoline.end(ofRuleFor: end, .aarch64, code)
       return CodeBlock(start: start, end: end, source: .constant, part: RuleNumber.signal)
     }
     return CodeBlock(

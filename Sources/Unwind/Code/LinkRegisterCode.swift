@@ -19,7 +19,10 @@ enum LinkRegisterCode {
       guard symbol.kind == .function, !overflow, symbol.byteCount <= left, code.hasBytes(start, end), start & 3 == 0 else { continue }
       left -= symbol.byteCount
       if SignalTrampoline.begins(at: start, code) {
-        blocks.append(CodeBlock(start: start &- 1, end: end, source: .constant, part: RuleNumber.signal))
+        blocks.append(
+          CodeBlock(
+            start: start &- 1, end: SignalTrampoline.end(ofRuleFor: end, .aarch64, code), source: .constant,
+            part: RuleNumber.signal))
       } else {
         blocks.append(CodeBlock(start: start, end: end, source: .linkRegister, part: 0))
       }

@@ -126,6 +126,9 @@ struct pyrorec_settings {
 	/* The recorder itself, which is not sampled when `filter_self` is 1. */
 	__u32 self_pid;
 	__u32 filter_self;
+	/* 1: every sample carries the registers and the stack that it was unwound from. */
+	__u32 copies_stacks;
+	__u32 reserved;
 };
 
 #endif

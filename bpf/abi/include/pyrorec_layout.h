@@ -88,6 +88,8 @@ struct pyrorec_unwind_state {
 
 /* `extra_kind` of a sample: a struct pyrorec_unwind_state, then a copy of the stack from its `sp` rounded down to 8. */
 #define PYROREC_EXTRA_STACK 1
+/* The same of the innermost frame, whatever was found by now. */
+#define PYROREC_EXTRA_WHOLE_STACK 2
 #define PYROREC_STATE_WORDS (sizeof(struct pyrorec_unwind_state) / 8)
 
 /* How callers were found where the tables did not say. */

@@ -38,15 +38,22 @@ struct pyrorec_host_frames {
 	__u16 first_guess;
 	__u16 reserved2;
 	__u32 count;
+	/* Bytes of the stack up to the end of the last word that was looked at. */
+	__u64 stack_used;
 	/* Where it ended: to go on from there when the result is PYROREC_UNWIND_TABLES_PENDING. */
 	struct pyrorec_unwind_state state;
 };
 
 /*
  * Finds `state` and its callers, innermost first: `frames` holds PYROREC_MAX_USER_FRAMES addresses, of which the first
- * `found->count` are there already and stay.
+ * `found->count` are there already and stay. By the rules of one machine each, whatever the machine this runs on.
  */
-void pyrorec_unwind_on_host(const struct pyrorec_host_memory *memory, const struct pyrorec_unwind_state *state,
-			    __u64 *frames, struct pyrorec_host_frames *found);
+void pyrorec_unwind_x86(const struct pyrorec_host_memory *memory, const struct pyrorec_unwind_state *state, __u64 *frames,
+			struct pyrorec_host_frames *found);
+void pyrorec_unwind_arm64(const struct pyrorec_host_memory *memory, const struct pyrorec_unwind_state *state, __u64 *frames,
+			  struct pyrorec_host_frames *found);
+
+/* Changes which pages a mapping has, for an unwinder that may be running: what was written before is seen by whoever sees it. */
+void pyrorec_publish_table(struct pyrorec_unwind_mapping *mapping, __u64 table);
 
 #endif

@@ -1,43 +1,42 @@
-import Base
-import CLibBPF
-import CRecorderABI
+package import Base
+package import CRecorderABI
+import CUnwind
 import Glibc
 
 /// The flat arrays of `pyrorec_layout.h`, which the unwinder reads while this process writes them: the sampler's maps, mapped
 /// into memory, or memory of our own where there is no kernel to share them with.
-@safe final class UnwindArrays {
+@safe package final class UnwindArrays {
   /// Rows, in whole chunks.
-  let rowCapacity: Int
-  static let chunkRows = Int(PYROREC_CHUNK_ROWS)
-  static let pageCapacity = Int(PYROREC_MAX_PAGES)
-  static let mappingCapacity = Int(PYROREC_MAX_MAPPINGS)
-  static let ruleCapacity = Int(PYROREC_MAX_RULES)
+  package let rowCapacity: Int
+  package static let chunkRows = Int(PYROREC_CHUNK_ROWS)
+  package static let pageCapacity = Int(PYROREC_MAX_PAGES)
+  package static let mappingCapacity = Int(PYROREC_MAX_MAPPINGS)
+  package static let ruleCapacity = Int(PYROREC_MAX_RULES)
 
-  let rows: UnsafeMutableBufferPointer<UInt32>
-  let pages: UnsafeMutableBufferPointer<pyrorec_unwind_page>
-  let touched: UnsafeMutableBufferPointer<UInt64>
-  let mappings: UnsafeMutableBufferPointer<pyrorec_unwind_mapping>
-  let rules: UnsafeMutableBufferPointer<pyrorec_unwind_rule>
-  /// The map of processes; -1 for none.
-  private let processes: Int32
+  package let rows: UnsafeMutableBufferPointer<UInt32>
+  package let pages: UnsafeMutableBufferPointer<pyrorec_unwind_page>
+  package let touched: UnsafeMutableBufferPointer<UInt64>
+  package let mappings: UnsafeMutableBufferPointer<pyrorec_unwind_mapping>
+  package let rules: UnsafeMutableBufferPointer<pyrorec_unwind_rule>
 
   /// The descriptors of the sampler's maps.
-  struct Maps {
+  package struct Maps {
     var chunks: Int32
     var pages: Int32
     var touched: Int32
     var mappings: Int32
     var rules: Int32
-    var processes: Int32
+    package init(chunks: Int32, pages: Int32, touched: Int32, mappings: Int32, rules: Int32) {
+      (self.chunks, self.pages, self.touched, self.mappings, self.rules) = (chunks, pages, touched, mappings, rules)
+    }
   }
 
   /// Chunks of rows that `budget` bytes hold.
-  static func chunkCount(budget: Int) -> Int { max(budget / MemoryLayout<pyrorec_unwind_chunk>.size, 1) }
+  package static func chunkCount(budget: Int) -> Int { max(budget / MemoryLayout<pyrorec_unwind_chunk>.size, 1) }
 
   /// - Parameter maps: `nil` for memory of our own.
-  init(budget: Int, maps: Maps?) throws(SystemCallError) {
+  package init(budget: Int, maps: Maps?) throws(SystemCallError) {
     rowCapacity = Self.chunkCount(budget: budget) * Self.chunkRows
-    processes = maps?.processes ?? -1
     unsafe rows = try Self.map(rowCapacity, maps?.chunks)
     unsafe pages = try Self.map(Self.pageCapacity, maps?.pages)
     unsafe touched = try Self.map(Self.pageCapacity, maps?.touched)
@@ -76,25 +75,18 @@ import Glibc
 
   // MARK: Publishing
 
+  /// Writes a mapping that nobody looks at yet.
+  package func put(_ mapping: pyrorec_unwind_mapping, at index: Int) {
+    precondition(index >= 0 && index < Self.mappingCapacity)
+    // Safe: within the mappings, by the precondition.
+    unsafe mappings[index] = mapping
+  }
+
   /// Changes which pages a mapping has; what they say is seen by whoever sees them.
-  func setTable(_ table: UInt64, ofMapping index: Int) {
+  package func setTable(_ table: UInt64, ofMapping index: Int) {
     // Safe: within the mappings, by the precondition; the field is a naturally aligned word.
     precondition(index >= 0 && index < Self.mappingCapacity)
     guard let base = unsafe mappings.baseAddress else { return }
-    unsafe pyrorec_store_release(&base[index].table, table)
-  }
-
-  /// Lets the sampler unwind the process in that address space.
-  func point(_ process: UInt32, to value: pyrorec_unwind_process) {
-    guard processes >= 0 else { return }
-    var key = process
-    var value = value
-    _ = unsafe bpf_map_update_elem(processes, &key, &value, 0)
-  }
-
-  func forget(_ process: UInt32) {
-    guard processes >= 0 else { return }
-    var key = process
-    _ = unsafe bpf_map_delete_elem(processes, &key)
+    unsafe pyrorec_publish_table(&base[index], table)
   }
 }

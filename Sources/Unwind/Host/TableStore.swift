@@ -1,25 +1,24 @@
 import Base
 import CRecorderABI
-import ObjectFile
-import Unwind
+package import ObjectFile
 
 /// Where in the arrays a table lies.
-final class StoredTable {
-  let table: Place
+package final class StoredTable {
+  package let table: Place
   /// The image address (>> 16) of the first page.
-  let firstImagePage: UInt64
-  let layout: ImageLayout
+  package let firstImagePage: UInt64
+  package let layout: ImageLayout
   fileprivate let rowExtents: [ExtentAllocator.Extent]
   fileprivate let pageExtent: ExtentAllocator.Extent
-  let rowCount: Int
+  package let rowCount: Int
   /// The sweep that last found it used.
-  fileprivate(set) var lastHit: UInt64
+  package fileprivate(set) var lastHit: UInt64
 
-  struct Place {
-    var firstPage: UInt32
-    var pageCount: UInt32
+  package struct Place {
+    package var firstPage: UInt32
+    package var pageCount: UInt32
     /// As `struct pyrorec_unwind_mapping` has it.
-    var word: UInt64 { UInt64(firstPage) | UInt64(pageCount) << 32 }
+    package var word: UInt64 { UInt64(firstPage) | UInt64(pageCount) << 32 }
   }
 
   fileprivate init(
@@ -39,7 +38,7 @@ final class StoredTable {
   ///
   /// The kernel maps whole pages, so the first page of a mapping may hold the end of another segment: the segment is the one
   /// that most of the mapping is of.
-  func bias(start: UInt64, end: UInt64, fileOffset: UInt64) -> UInt64? {
+  package func bias(start: UInt64, end: UInt64, fileOffset: UInt64) -> UInt64? {
     let fileEnd = fileOffset &+ (end &- start)
     var best: ImageLayout.Segment?
     var most: UInt64 = 0
@@ -60,7 +59,7 @@ final class StoredTable {
 ///
 /// Rows are shared by all processes that map a file; rules by all files. A rule once written stays: what was found by a
 /// table is right after the table is put out, too.
-final class TableStore {
+package final class TableStore {
   private let arrays: UnwindArrays
   private var rows: ExtentAllocator
   private var pages: ExtentAllocator
@@ -69,17 +68,17 @@ final class TableStore {
   /// Pages' rows are put together up to so many, so that a table is not one extent a page.
   private static let runRows = 8192
 
-  init(_ arrays: UnwindArrays) {
+  package init(_ arrays: UnwindArrays) {
     self.arrays = arrays
     rows = ExtentAllocator(count: arrays.rowCapacity, boundary: UnwindArrays.chunkRows)
     pages = ExtentAllocator(count: UnwindArrays.pageCapacity)
   }
 
-  var freeRows: Int { rows.freeCount }
-  var ruleCount: Int { rules.count }
+  package var freeRows: Int { rows.freeCount }
+  package var ruleCount: Int { rules.count }
 
   /// `nil` when there is no room.
-  func load(_ table: UnwindTable) -> StoredTable? {
+  package func load(_ table: UnwindTable) -> StoredTable? {
     let pageCount = table.pageStarts.count - 1
     guard pageCount > 0, let pageExtent = pages.take(pageCount) else { return nil }
     var extents: [ExtentAllocator.Extent] = []
@@ -124,7 +123,7 @@ final class TableStore {
   }
 
   /// The room of a table that no mapping points to and no running program may still read.
-  func free(_ table: StoredTable) {
+  package func free(_ table: StoredTable) {
     for extent in table.rowExtents { rows.give(extent) }
     pages.give(table.pageExtent)
   }
@@ -165,7 +164,7 @@ final class TableStore {
   // MARK: Which are used
 
   /// Notes which of `tables` were searched since the last sweep.
-  func sweep(_ tables: some Sequence<StoredTable>) {
+  package func sweep(_ tables: some Sequence<StoredTable>) {
     sweeps += 1
     for table in tables {
       var isHit = false
@@ -178,5 +177,5 @@ final class TableStore {
   }
 
   /// Whether a table of so many rows could ever be loaded.
-  func hasRoomInAll(rows count: Int) -> Bool { count <= arrays.rowCapacity }
+  package func hasRoomInAll(rows count: Int) -> Bool { count <= arrays.rowCapacity }
 }

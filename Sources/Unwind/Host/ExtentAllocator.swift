@@ -1,18 +1,18 @@
 /// Hands out runs of neighbouring places in an array of fixed size: the lowest that fits first.
-struct ExtentAllocator {
-  struct Extent: Hashable {
-    var first: Int
-    var count: Int
-    var end: Int { first + count }
+package struct ExtentAllocator {
+  package struct Extent: Hashable, Sendable {
+    package var first: Int
+    package var count: Int
+    package var end: Int { first + count }
   }
 
   /// Ascending; neighbours are one, unless a boundary lies between them.
   private var free: [Extent]
   private let boundary: Int
-  private(set) var freeCount: Int
+  package private(set) var freeCount: Int
 
   /// - Parameter boundary: no extent crosses a multiple of it.
-  init(count: Int, boundary: Int = .max) {
+  package init(count: Int, boundary: Int = .max) {
     self.boundary = boundary
     freeCount = count
     free = stride(from: 0, to: count, by: min(boundary, max(count, 1))).map {
@@ -21,7 +21,7 @@ struct ExtentAllocator {
   }
 
   /// `nil` when nowhere so many lie together.
-  mutating func take(_ count: Int) -> Extent? {
+  package mutating func take(_ count: Int) -> Extent? {
     guard count > 0, let index = free.firstIndex(where: { $0.count >= count }) else { return nil }
     let taken = Extent(first: free[index].first, count: count)
     free[index].first += count
@@ -31,7 +31,7 @@ struct ExtentAllocator {
     return taken
   }
 
-  mutating func give(_ extent: Extent) {
+  package mutating func give(_ extent: Extent) {
     guard extent.count > 0 else { return }
     freeCount += extent.count
     var low = 0

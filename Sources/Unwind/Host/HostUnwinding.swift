@@ -1,30 +1,33 @@
-import Base
-import CRecorderABI
+package import CRecorderABI
 import CUnwind
+package import ObjectFile
 
 /// What the sampler's unwinder found when it was run in this process.
-struct HostUnwinding {
+package struct HostUnwinding {
   /// Innermost first.
-  var frames: [UInt64]
-  var result: UInt8
-  var guesses: UInt8
-  var guessReason: UInt8
-  var firstGuess: UInt16
+  package var frames: [UInt64]
+  package var result: UInt8
+  package var guesses: UInt8
+  package var guessReason: UInt8
+  package var firstGuess: UInt16
+  /// Of the stack, up to the end of the last word that was looked at.
+  package var stackByteCount: Int
   /// Where it ended.
-  var state: pyrorec_unwind_state
+  package var state: pyrorec_unwind_state
 
-  static let maximumFrames = Int(PYROREC_MAX_USER_FRAMES)
+  package static let maximumFrames = Int(PYROREC_MAX_USER_FRAMES)
 
   /// Goes on from `state`, the caller of `frames`.
   ///
   /// - Parameters:
   ///   - mappings: which of the arrays' mappings are the address space.
   ///   - stack: memory from `state.sp` rounded down to 8.
+  ///   - machine: whose rules they are.
   ///   - process: its code is looked at in a scan for return addresses; 0 for nowhere.
   ///   - isStanding: whether what is not in `stack` can be read from the process, because it does not run.
-  init(
+  package init(
     from state: pyrorec_unwind_state, after frames: [UInt64], in arrays: UnwindArrays, mappings: Range<Int>, stack: [UInt8],
-    process: UInt32, isStanding: Bool = false
+    machine: ElfMachine = .own, process: UInt32, isStanding: Bool = false
   ) {
     var state = state
     var buffer = [UInt64](repeating: 0, count: Self.maximumFrames)
@@ -51,7 +54,11 @@ struct HostUnwinding {
         unsafe memory.stack_bytes = UInt64(stack.count)
         unsafe memory.process = Int32(truncatingIfNeeded: process)
         unsafe memory.is_standing = isStanding ? 1 : 0
-        unsafe pyrorec_unwind_on_host(&memory, &state, buffer.baseAddress, &found)
+        if machine == .aarch64 {
+          unsafe pyrorec_unwind_arm64(&memory, &state, buffer.baseAddress, &found)
+        } else {
+          unsafe pyrorec_unwind_x86(&memory, &state, buffer.baseAddress, &found)
+        }
       }
     }
     self.frames = Array(buffer.prefix(Int(found.count)))
@@ -59,6 +66,18 @@ struct HostUnwinding {
     guesses = found.guesses
     guessReason = found.guess_reason
     firstGuess = found.first_guess
+    stackByteCount = Int(clamping: found.stack_used)
     self.state = found.state
+  }
+}
+
+extension ElfMachine {
+  /// The machine this program was built for.
+  package static var own: Self {
+    #if arch(arm64)
+      .aarch64
+    #else
+      .x86_64
+    #endif
   }
 }

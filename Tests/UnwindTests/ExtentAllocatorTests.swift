@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Recorder
+@testable import Unwind
 
 struct ExtentAllocatorTests {
   @Test func `what is given back is one piece again`() throws {

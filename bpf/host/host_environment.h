@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * The unwinder's environment on the host: memory with ends. Included once for each machine, because a recording is unwound
+ * wherever it is read; UNWIND_ON_HOST names the function that comes of it.
+ */
+#define _GNU_SOURCE
+#include "pyrorec_unwind_host.h"
+#include <string.h>
+#include <sys/uio.h>
+
+#include "unwind/unwinder.h"
+
+struct host_environment {
+	const struct pyrorec_host_memory *memory;
+	u64 *frames;
+	/* Of the stack, up to the end of what was looked at. */
+	u64 stack_used;
+};
+typedef struct host_environment *environment;
+
+static void environment_use(environment env, u64 address, u32 bytes)
+{
+	u64 end = address - env->memory->stack_address + bytes;
+
+	if (end <= env->memory->stack_bytes && end > env->stack_used)
+		env->stack_used = end;
+}
+
+static int environment_read_process(environment env, void *to, u32 bytes, u64 address)
+{
+	struct iovec local = { .iov_base = to, .iov_len = bytes };
+	struct iovec remote = { .iov_base = (void *)address, .iov_len = bytes };
+
+	if (!env->memory->process)
+		return 1;
+	return process_vm_readv(env->memory->process, &local, 1, &remote, 1, 0) != (long)bytes;
+}
+
+static int environment_read(environment env, void *to, u32 bytes, u64 address)
+{
+	const struct pyrorec_host_memory *memory = env->memory;
+	u64 offset = address - memory->stack_address;
+
+	if (offset < memory->stack_bytes && bytes <= memory->stack_bytes - offset) {
+		memcpy(to, memory->stack + offset, bytes);
+		return 0;
+	}
+	return memory->is_standing ? environment_read_process(env, to, bytes, address) : 1;
+}
+
+static int environment_read_code(environment env, void *to, u32 bytes, u64 address)
+{
+	return environment_read(env, to, bytes, address) && environment_read_process(env, to, bytes, address);
+}
+
+/* A stack that goes on above its copy is cut there; anything else was never there. */
+static u32 environment_unreadable(environment env, u64 address)
+{
+	const struct pyrorec_host_memory *memory = env->memory;
+
+	return memory->stack_bytes && address - memory->stack_address < 1 << 23 ? PYROREC_UNWIND_TRUNCATED_BY_DEPTH
+									       : PYROREC_UNWIND_READ_FAULT;
+}
+
+static const struct pyrorec_unwind_mapping *environment_mapping(environment env, u32 index)
+{
+	/* A search looks past the end and does not use what it sees there. */
+	static const struct pyrorec_unwind_mapping none;
+	return index < env->memory->mapping_count ? &env->memory->mappings[index] : &none;
+}
+
+static const struct pyrorec_unwind_page *environment_page(environment env, u32 index)
+{
+	return index < env->memory->page_count ? &env->memory->pages[index] : 0;
+}
+
+static const struct pyrorec_unwind_chunk *environment_chunk(environment env, u32 index)
+{
+	return index < env->memory->chunk_count ? &env->memory->chunks[index] : 0;
+}
+
+static const struct pyrorec_unwind_rule *environment_rule(environment env, u32 index)
+{
+	return index < env->memory->rule_count ? &env->memory->rules[index] : 0;
+}
+
+static int environment_cached(environment env, struct unwinder *u, u64 address, int *rule)
+{
+	(void)env, (void)u, (void)address, (void)rule;
+	return 0;
+}
+
+static void environment_cache(environment env, struct unwinder *u, u64 address, u32 rule)
+{
+	(void)env, (void)u, (void)address, (void)rule;
+}
+
+static void environment_touch(environment env, u32 page)
+{
+	if (env->memory->touched && page < env->memory->page_count)
+		__atomic_store_n(&env->memory->touched[page], 1, __ATOMIC_RELAXED);
+}
+
+static void environment_push(environment env, u32 index, u64 pc)
+{
+	if (index < PYROREC_MAX_USER_FRAMES)
+		env->frames[index] = pc;
+}
+
+#include "unwind/step.h"
+
+void UNWIND_ON_HOST(const struct pyrorec_host_memory *memory, const struct pyrorec_unwind_state *state, u64 *frames,
+		    struct pyrorec_host_frames *found)
+{
+	struct host_environment host = { .memory = memory, .frames = frames, .stack_used = 0 };
+	struct unwinder u;
+
+	unwind_begin(&u);
+	u.state = *state;
+	u.generation = 1;
+	u.first_mapping = 0;
+	u.mapping_count = memory->mapping_count < PYROREC_MAX_MAPPINGS ? (u32)memory->mapping_count : PYROREC_MAX_MAPPINGS - 1;
+	u.scan_address = state->sp;
+	u.frame_count = found->count < PYROREC_MAX_USER_FRAMES ? found->count : PYROREC_MAX_USER_FRAMES;
+	for (u32 i = 0; i < UNWIND_MAX_STEPS; i++) {
+		if (unwind_step(&host, &u))
+			break;
+	}
+	found->result = u.result;
+	found->guesses = u.guesses;
+	found->guess_reason = u.guess_reason;
+	found->first_guess = u.first_guess;
+	found->count = u.frame_count;
+	found->state = u.state;
+	found->stack_used = host.stack_used;
+}
