@@ -33,6 +33,7 @@ enum DwarfTargets {
         Slot(program: "split-5", section: ".debug_info.dwo", isOfCompanion: true),
         Slot(program: "split-4", section: ".debug_info.dwo", isOfCompanion: true),
         Slot(program: "dwz", section: ".debug_info"), Slot(program: "gcc-2", section: ".debug_info"), Slot(program: "gcc-64", section: ".debug_info"),
+        Slot(program: "module", section: ".debug_info"), Slot(program: "module", section: ".rela.debug_info"),
       ]),
     Group(
       name: "dwarf-abbrev",
@@ -99,7 +100,7 @@ enum DwarfTargets {
   /// Where the programs' code is, and a little of what lies around.
   private static let addresses: [UInt64] = {
     let near = (0..<8).map { UInt64($0) * 11 }
-    return near + (0..<160).map { 0x200_0000 + $0 * 9 } + [0x7fff_ffff_f000, .max]
+    return near + (0..<160).map { 0x200_0000 + $0 * 9 } + (0..<32).map { 0x1_0000 + $0 * 11 } + [0x7fff_ffff_f000, .max]
   }()
 
   /// The file with other bytes in the place of a section: behind the rest, so that reading past them is found out.
@@ -150,7 +151,7 @@ private struct Program: Sendable {
 
   private static let all: [String: Program] = {
     var all: [String: Program] = [:]
-    for name in ["gcc-2", "gcc-4", "gcc-5", "gcc-64", "clang-5", "zlib", "zstd", "zlib-gnu", "mini"] {
+    for name in ["gcc-2", "gcc-4", "gcc-5", "gcc-64", "clang-5", "zlib", "zstd", "zlib-gnu", "mini", "module"] {
       all[name] = Program(kind: .plain, file: read(name))
     }
     for name in ["split-4", "split-5"] {

@@ -15,6 +15,8 @@ package struct ImageLocator: Sendable {
   package var processRoots: @Sendable (ImageIdentity) -> [String]
   /// Asked when nothing on this machine has an image's debug file.
   package var remote: (any RemoteDebugFiles)?
+  /// Whether `remote` is asked for the files of kernels and their modules, too.
+  package var asksForKernels = false
   package var access: any DebugFileAccess
   /// The copy in the trace; `nil` when there is none or it is not whole.
   package var recordedCopy: @Sendable (ImageIdentity) -> ImageBytes?

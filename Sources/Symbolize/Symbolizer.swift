@@ -119,8 +119,8 @@ extension LocatorStep {
   fileprivate var isUnreachable: Bool {
     guard place != .originalFile, place != .recordedCopy else { return false }
     switch outcome {
-    case .unreadable, .unreachable, .tooLarge: return true
-    case .used, .notFound, .mismatch, .malformed, .knownMissing, .notAsked: return false
+    case .unreadable, .unreachable, .tooLarge, .malformed: return true
+    case .used, .notFound, .mismatch, .knownMissing, .notAsked: return false
     }
   }
 

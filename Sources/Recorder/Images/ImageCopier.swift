@@ -127,7 +127,8 @@ package final class ImageCopier: ImageCopying, @unchecked Sendable {
     let text = (try? files.read("modules", limit: 4 << 20)) ?? []
     let notes = (try? contents(of: "/sys/kernel/notes", limit: 1 << 16)) ?? []
     let modules = KernelSymbols.moduleRecords(
-      text: kernelText, modulesText: text, kernelBuildID: KernelSymbols.buildID(notes: notes))
+      text: kernelText, modulesText: text, kernelBuildID: KernelSymbols.buildID(notes: notes),
+      notes: { (try? contents(of: "/sys/module/\($0)/notes/.note.gnu.build-id", limit: 1 << 12)) ?? [] })
     try sink.append(.kernelModules(KernelModulesRecord(modules: modules)))
   }
 

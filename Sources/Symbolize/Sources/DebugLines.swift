@@ -61,12 +61,14 @@ extension Symbolizer {
       guard !found.isEmpty else { continue }
       var name: String?
       if case .frames(let known) = symbolizations[index] { name = known.last?.function }
-      symbolizations[index] = merged(found, name) ?? symbolizations[index]
+      symbolizations[index] = DebugLines.merged(found, name, showsInlines: showsInlines) ?? symbolizations[index]
     }
   }
+}
 
+extension DebugLines {
   /// - Parameter name: the symbol table's, for the outermost frame.
-  private func merged(_ found: [DebugFrame], _ name: String?) -> Symbolization? {
+  static func merged(_ found: [DebugFrame], _ name: String?, showsInlines: Bool) -> Symbolization? {
     var list: [Frame] = []
     list.reserveCapacity(found.count)
     for (index, frame) in found.enumerated() {
