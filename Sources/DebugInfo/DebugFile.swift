@@ -11,6 +11,7 @@ package final class DebugFile: Sendable {
   let map: AddressMap
   package let alternate: DebugFile?
   private let split: SplitSource
+  private let unlisted: UnlistedCode
 
   /// - Parameters:
   ///   - file: an ELF file: a program with its debug information in it, or a separate debug file.
@@ -34,6 +35,7 @@ package final class DebugFile: Sendable {
     self.headers = headers
     let (entries, isCovered) = AddressRangeTable.read(spans.addressRanges, headers)
     map = AddressMap(entries + UnitRanges.read(sections, headers, workers: workers, isWanted: { !isCovered[$0] }))
+    unlisted = UnlistedCode(sections, headers, hasTable: isCovered.contains(true))
   }
 
   /// The file has units to be asked.
@@ -49,7 +51,7 @@ package final class DebugFile: Sendable {
     // The addresses of each unit, ascending as they come.
     var jobs: [(unit: Int32, targets: [UInt64])] = []
     for (index, address) in addresses.enumerated() {
-      guard let unit = map.unit(at: address, from: &from) else { continue }
+      guard let unit = map.unit(at: address, from: &from) ?? unlisted.unit(at: address, workers: workers) else { continue }
       let job: Int32
       if let known = jobOf[unit] {
         job = known

@@ -24,6 +24,8 @@ package struct SymbolizeStage: Sendable {
 
   /// How the files of one image were found, for `symbolize --verbose`.
   package struct ImageSteps: Sendable {
+    /// Its handle in the trace.
+    package var image: UInt32
     package var path: String
     package var addressCount: Int
     package var steps: [LocatorStep]
@@ -58,10 +60,11 @@ package struct SymbolizeStage: Sendable {
       guard let answer = answers[index] else { continue }
       names.add(image: image, addresses: addresses[index], answer.symbolizations)
       if image == ImageHandle.kernel.rawValue, !answer.steps.isEmpty {
-        steps.append(ImageSteps(path: "vmlinux", addressCount: addresses[index].count, steps: answer.steps))
+        steps.append(ImageSteps(image: image, path: "vmlinux", addressCount: addresses[index].count, steps: answer.steps))
       } else if image != CodeLocation.unmapped, image != ImageHandle.kernel.rawValue {
         steps.append(
-          ImageSteps(path: contents.images[image]?.path ?? "", addressCount: addresses[index].count, steps: answer.steps))
+          ImageSteps(
+            image: image, path: contents.images[image]?.path ?? "", addressCount: addresses[index].count, steps: answer.steps))
       }
     }
     return (names, steps)

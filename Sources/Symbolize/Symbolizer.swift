@@ -38,7 +38,7 @@ package struct Symbolizer: Sendable {
     }
     let located = locator.locate(image)
     var answer = Self.symbolize(addresses, with: located)
-    addLines(image, located, addresses, workers, to: &answer.symbolizations)
+    addLines(image, located, addresses, workers, to: &answer)
     // A file that was cut short while it was read has zeros in the place of what is gone: nothing of it is believed.
     if located.image?.isDamaged == true || located.debugFile?.isDamaged == true {
       answer.symbolizations = addresses.map { _ in .unknown(.malformedImage) }
@@ -58,7 +58,8 @@ package struct Symbolizer: Sendable {
     do throws(MalformedInput) {
       table = try SymbolTable(image: located.image, debugFile: located.debugFile)
     } catch {
-      return Answer(symbolizations: addresses.map { _ in .unknown(.malformedImage) }, steps: located.steps)
+      let damaged = LocatorStep(place: .recordedCopy, path: located.path, outcome: .malformed(error))
+      return Answer(symbolizations: addresses.map { _ in .unknown(.malformedImage) }, steps: located.steps + [damaged])
     }
     return Answer(
       symbolizations: lookUp(addresses, in: table, FrameSources(located), missing: reason(for: table, located.steps)),
