@@ -7,17 +7,21 @@ import Testing
 struct AddressTableTests {
   @Test("a table that lists a unit and leaves out its code, or lists other code, costs nothing", arguments: [0, 0x10])
   func wrongTable(address: UInt8) throws {
-    var bytes = try DwarfFixture.bytes("gcc-5")
-    let elf = try ElfFile(bytes.borrowedBytes)
+    let original = try DwarfFixture.bytes("gcc-5")
+    var bytes = original
+    let elf = try ElfFile(original.borrowedBytes)
     let section = try #require(elf.section(named: ".debug_aranges")?.section)
     // Every set has a header of 12 bytes and 4 of padding, then pairs of address and size.
     var place = Int(section.fileOffset.rawValue)
     let end = place + Int(section.byteCount)
     var sets = 0
     while place < end {
-      let count = 4 + Int(bytes[place]) + Int(bytes[place + 1]) << 8
+      let count = 4 + Int(original[place]) + Int(original[place + 1]) << 8
       for index in (place + 16)..<(place + count) { bytes[index] = 0 }
-      if address != 0 { (bytes[place + 16], bytes[place + 24]) = (address, 8) }
+      if address != 0 {
+        bytes[place + 16] = address
+        bytes[place + 24] = 8
+      }
       place += count
       sets += 1
     }

@@ -151,9 +151,8 @@ package final class ImageCopier: ImageCopying, @unchecked Sendable {
       answers = asked.map { kernel?.symbol(at: $0) }
     }
     var found: [KernelSymbolsRecord.Symbol] = []
-    for case let symbol? in answers ?? [] {
-      // Behind the kernel's text lie symbols of data.
-      if symbol.module.isEmpty, kernelText.end != 0, symbol.address >= kernelText.end { continue }
+    for case let answer? in answers ?? [] {
+      guard let symbol = KernelNames.code(answer, text: kernelText) else { continue }
       guard !isKnown(symbol.address) else { continue }
       let range = KernelRange(address: symbol.address, end: symbol.address &+ symbol.byteCount)
       kernelWritten.insert(range, at: firstKnown(above: symbol.address))
