@@ -32,7 +32,8 @@ enum DwarfTargets {
         Slot(program: "split-5", section: ".debug_info"),
         Slot(program: "split-5", section: ".debug_info.dwo", isOfCompanion: true),
         Slot(program: "split-4", section: ".debug_info.dwo", isOfCompanion: true),
-        Slot(program: "dwz", section: ".debug_info"), Slot(program: "gcc-2", section: ".debug_info"), Slot(program: "gcc-64", section: ".debug_info"),
+        Slot(program: "dwz", section: ".debug_info"), Slot(program: "gcc-2", section: ".debug_info"),
+        Slot(program: "gcc-64", section: ".debug_info"),
         Slot(program: "module", section: ".debug_info"), Slot(program: "module", section: ".rela.debug_info"),
       ]),
     Group(

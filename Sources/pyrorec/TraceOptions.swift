@@ -60,7 +60,8 @@ struct SymbolOptions: ParsableArguments {
       processRoots: { roots.paths(for: $0) }, remote: DebuginfodClient(configuration))
     locator.asksForKernels = !debuginfodURL.isEmpty
     return SymbolizeStage(
-      symbolizer: Symbolizer(locator: locator, showsInlines: !omitsInlines), workers: workers, kernelRelease: trace.reader.header.kernelRelease)
+      symbolizer: Symbolizer(locator: locator, showsInlines: !omitsInlines), workers: workers,
+      kernelRelease: trace.reader.header.kernelRelease)
   }
 }
 
