@@ -4,6 +4,7 @@ import Glibc
 // What libFuzzer calls; one program for all targets, so that there is one build.
 //
 //   fuzz TARGET [libFuzzer's own arguments…]
+//   fuzz --seeds DIR      writes the sections of the fixtures, a folder a target
 
 @_silgen_name("LLVMFuzzerRunDriver")
 func runDriver(
@@ -18,6 +19,10 @@ nonisolated(unsafe) var chosen: ([UInt8]) -> Void = { _ in }
 enum Fuzz {
   static func main() {
     let arguments = CommandLine.arguments
+    if arguments.count == 3, arguments[1] == "--seeds" {
+      DwarfTargets.writeSeeds(below: arguments[2])
+      return
+    }
     guard arguments.count > 1, let target = Targets.all.first(where: { $0.name == arguments[1] }) else {
       for target in Targets.all { print(target.name) }
       exit(arguments.count > 1 ? 64 : 0)

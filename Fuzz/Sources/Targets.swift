@@ -10,11 +10,12 @@ import Unwind
 enum Targets {
   typealias Target = (name: String, run: @Sendable ([UInt8]) -> Void)
 
-  static let all: [Target] = [
-    ("elf", elf), ("symbols", symbols), ("gopclntab", gopclntab), ("perfmap", perfMap), ("jitdump", jitDump),
-    ("unwind", unwind), ("demangle", demangle), ("records", records), ("segment", segment),
-    ("keptlines", KeptLines.kept), ("streamed", KeptLines.streamed),
-  ]
+  static let all: [Target] =
+    [
+      ("elf", elf), ("symbols", symbols), ("gopclntab", gopclntab), ("perfmap", perfMap), ("jitdump", jitDump),
+      ("unwind", unwind), ("demangle", demangle), ("records", records), ("segment", segment),
+      ("keptlines", KeptLines.kept), ("streamed", KeptLines.streamed),
+    ] + DwarfTargets.all
 
   /// Headers, notes, links, compressed sections, and what the recorder would copy.
   @Sendable private static func elf(_ bytes: [UInt8]) {

@@ -13,6 +13,7 @@ package final class DebugFile: Sendable {
   let map: AddressMap
   package let alternate: DebugFile?
   private let split: SplitSource
+  private let unlisted: UnlistedCode
   private let file: any SharedBytes
 
   /// Compressed units of as many bytes together are not kept.
@@ -50,10 +51,12 @@ package final class DebugFile: Sendable {
     self.headers = headers
     guard sections.packedInfo == nil else {
       map = AddressMap()
+      unlisted = UnlistedCode(sections, headers, hasTable: false)
       return
     }
     let (entries, isCovered) = AddressRangeTable(spans.addressRanges).entries(of: headers)
     map = AddressMap(entries + UnitRanges.read(sections, headers, workers: workers, isWanted: { !isCovered[$0] }))
+    unlisted = UnlistedCode(sections, headers, hasTable: isCovered.contains(true))
   }
 
   /// The file has units to be asked.
@@ -86,7 +89,7 @@ package final class DebugFile: Sendable {
     // The addresses of each unit, ascending as they come.
     var jobs: [(unit: Int32, targets: [UInt64])] = []
     for (index, address) in addresses.enumerated() {
-      guard let unit = map.unit(at: address, from: &from) else { continue }
+      guard let unit = map.unit(at: address, from: &from) ?? unlisted.unit(at: address, workers: workers) else { continue }
       let job: Int32
       if let known = jobOf[unit] {
         job = known

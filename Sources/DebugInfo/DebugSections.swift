@@ -134,16 +134,11 @@ struct DebugSections: Sendable {
   ///   - packedFrom: a compressed `.debug_info` that comes to as many bytes is left as it is.
   init(_ file: any SharedBytes, isSplit: Bool = false, workers: Int, packedFrom: Int = .max) throws(MalformedInput) {
     let elf = try ElfFile(file.bytes)
-    let isUnlinked =
-      elf.header.type == 1 && !isSplit
-      && elf.sections.contains { $0.kind == .relocationsWithAddends || $0.kind == .relocations }
     sections = []
     var packed: [(name: Name, section: ElfSection, isGNU: Bool)] = []
     for name in Name.allCases {
       var found = SectionBytes(file, 0, 0)
-      if isUnlinked {
-        // Its sections have no addresses yet: what it says of addresses means nothing.
-      } else if let section = elf.section(named: isSplit ? name.splitText : name.text)?.section, section.kind != .noBits {
+      if let section = elf.section(named: isSplit ? name.splitText : name.text)?.section, section.kind != .noBits {
         if section.isCompressed {
           packed.append((name, section, false))
         } else {
@@ -154,7 +149,10 @@ struct DebugSections: Sendable {
       }
       sections.append(found)
     }
-    guard !packed.isEmpty else { return }
+    guard !packed.isEmpty else {
+      if !isSplit { relocate(file) }
+      return
+    }
     // The largest first, so that the others are done beside it.
     packed.sort { ($1.section.byteCount, $0.name.rawValue) < ($0.section.byteCount, $1.name.rawValue) }
     var allowed = Self.smallByteCount + UInt64(file.bytes.byteCount) * Self.maximumInflation
@@ -188,6 +186,20 @@ struct DebugSections: Sendable {
     for (entry, result) in zip(work, inflated) {
       let bytes = try result.get()
       sections[entry.name.rawValue] = SectionBytes(bytes, 0, UInt64(bytes.bytes.byteCount))
+    }
+    if !isSplit { relocate(file) }
+  }
+
+  /// Puts the addresses in that a linker, or the kernel when it loads a module, would have put in. Split files, which are of the
+  /// same type, have none.
+  private mutating func relocate(_ file: any SharedBytes) {
+    guard let elf = try? ElfFile(file.bytes), let unlinked = ElfRelocatable(elf) else { return }
+    for name in Name.allCases {
+      let section = sections[name.rawValue]
+      guard section.count > 0, let index = elf.section(named: name.text)?.index,
+        let bytes = unlinked.relocated(section.bytes, ofSection: index, in: elf)
+      else { continue }
+      sections[name.rawValue] = SectionBytes(OwnedBytes(bytes), 0, UInt64(bytes.count))
     }
   }
 

@@ -19,6 +19,7 @@ package final class DebuginfodClient: RemoteDebugFiles {
   private let makeTransport: @Sendable () throws(HTTPError) -> any HTTPTransport
   private let now: @Sendable () -> Int
   private let state = Mutex(State())
+  private let turn = Mutex(())
 
   private struct State {
     var transport: (any HTTPTransport)?
@@ -73,7 +74,8 @@ package final class DebuginfodClient: RemoteDebugFiles {
       if configuration.isOffline {
         outcome = .notAsked("offline")
       } else {
-        (outcome, result.file) = download(url, from: server, kind, buildID, cache)
+        // One after another, as the transport has it anyway: who waited for one that failed need not wait for the next.
+        (outcome, result.file) = turn.withLock { _ in download(url, from: server, kind, buildID, cache) }
       }
       result.steps.append(LocatorStep(place: .debuginfodServer, path: HTTPAddress.shown(url), outcome: outcome))
       if result.file != nil { return }

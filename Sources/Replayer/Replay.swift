@@ -159,6 +159,7 @@ package struct Replay: Sendable {
       images[location.image] = image
     }
     report.addresses = locations.locations.count
+    for steps in imageSteps { images[steps.image]?.damage = steps.steps.filter(\.isDamage).map(\.description) }
 
     // Functions by string number; places without a name by what stands for them.
     var selfWeights: [String: UInt64] = [:]

@@ -13,6 +13,8 @@ package struct ReplayReport: Sendable {
     package var selfWeight: UInt64 = 0
     /// Weights of samples that any unnamed frame of it takes part in.
     package var unnamedWeight: UInt64 = 0
+    /// What of its files could not be read, and where: a path, a field, an offset.
+    package var damage: [String] = []
   }
   package struct Function: Sendable {
     package var name: String

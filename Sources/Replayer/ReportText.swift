@@ -48,6 +48,7 @@ extension ReplayReport {
             $0.field("unnamed_weight", image.unnamedWeight)
             $0.field("named", image.named)
             $0.object("unknown") { Self.unknown(image.unknown, &$0) }
+            if !image.damage.isEmpty { $0.array("damage") { for text in image.damage { $0.value(text) } } }
           }
         }
       }
@@ -92,8 +93,9 @@ extension ReplayReport {
   /// What has no names and what to do about it, a line an image and reason, for people. Empty when everything has a name.
   package func missingSymbolLines(limit: Int = 10) -> [String] {
     var lines: [String] = []
-    for image in images where !image.unknown.isEmpty {
-      if lines.count == limit { break }
+    for image in images where !image.unknown.isEmpty || !image.damage.isEmpty {
+      if lines.count >= limit { break }
+      lines += image.damage.prefix(3)
       for reason in image.unknown.keys.sorted() {
         let count = image.unknown[reason] ?? 0
         let advice = MissReason(rawValue: reason)?.advice(for: image.path) ?? "a reason this version does not know"

@@ -24,12 +24,14 @@ package struct SymbolizeStage: Sendable {
 
   /// How the files of one image were found, for `symbolize --verbose`.
   package struct ImageSteps: Sendable {
+    /// Its handle in the trace.
+    package var image: UInt32
     package var path: String
     package var addressCount: Int
     package var steps: [LocatorStep]
   }
 
-  private struct Found: Sendable {
+  struct Found: Sendable {
     /// One an address.
     var symbolizations: [Symbolization]
     var steps: [LocatorStep]
@@ -58,10 +60,11 @@ package struct SymbolizeStage: Sendable {
       guard let answer = answers[index] else { continue }
       names.add(image: image, addresses: addresses[index], answer.symbolizations)
       if image == ImageHandle.kernel.rawValue, !answer.steps.isEmpty {
-        steps.append(ImageSteps(path: "vmlinux", addressCount: addresses[index].count, steps: answer.steps))
+        steps.append(ImageSteps(image: image, path: "vmlinux", addressCount: addresses[index].count, steps: answer.steps))
       } else if image != CodeLocation.unmapped, image != ImageHandle.kernel.rawValue {
         steps.append(
-          ImageSteps(path: contents.images[image]?.path ?? "", addressCount: addresses[index].count, steps: answer.steps))
+          ImageSteps(
+            image: image, path: contents.images[image]?.path ?? "", addressCount: addresses[index].count, steps: answer.steps))
       }
     }
     return (names, steps)
@@ -73,12 +76,7 @@ package struct SymbolizeStage: Sendable {
     if image == CodeLocation.unmapped {
       return Found(symbolizations: addresses.map { _ in .unknown(.mappingUnknown) }, steps: [])
     }
-    if image == ImageHandle.kernel.rawValue {
-      return Found(
-        symbolizations: addresses.map { address in
-          kernel.symbol(at: address).map { .frames([Frame(function: $0.name)]) } ?? .unknown(.kernelSymbolUnknown)
-        }, steps: kernelSteps(addresses, contents))
-    }
+    if image == ImageHandle.kernel.rawValue { return kernelAnswer(addresses, contents, kernel) }
     guard let record = contents.images[image] else {
       return Found(symbolizations: addresses.map { _ in .unknown(.mappingUnknown) }, steps: [])
     }
@@ -93,28 +91,6 @@ package struct SymbolizeStage: Sendable {
       record.identity, addresses.map { ImageAddress($0) }, workers: addresses.count >= Self.manyAddresses ? workers : 1)
     return Found(symbolizations: answer.symbolizations, steps: answer.steps)
   }
-}
-
-extension SymbolizeStage {
-  /// Where the debug files of the kernel, and of the modules that were sampled, were looked for.
-  private func kernelSteps(_ addresses: [UInt64], _ contents: TraceContents) -> [LocatorStep] {
-    guard let kernelRelease else { return [] }
-    var steps: [LocatorStep] = []
-    for module in contents.kernelModules.prefix(Self.maximumModules) {
-      // The first address at or above its start; they ascend.
-      var low = 0
-      var high = addresses.count
-      while low < high {
-        let middle = (low + high) / 2
-        if addresses[middle] < module.address { low = middle + 1 } else { high = middle }
-      }
-      guard low < addresses.count, addresses[low] - module.address < module.byteCount else { continue }
-      let found = symbolizer.locator.locateKernel(module.name, buildID: BuildID(hex: module.buildID), release: kernelRelease)
-      steps += found.steps
-    }
-    return steps
-  }
-  private static let maximumModules = 4096
 }
 
 extension ImageRecord {

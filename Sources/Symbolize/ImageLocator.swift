@@ -15,6 +15,8 @@ package struct ImageLocator: Sendable {
   package var processRoots: @Sendable (ImageIdentity) -> [String]
   /// Asked when nothing on this machine has an image's debug file.
   package var remote: (any RemoteDebugFiles)?
+  /// Whether `remote` is asked for the files of kernels and their modules, too.
+  package var asksForKernels = false
   package var access: any DebugFileAccess
   /// The copy in the trace; `nil` when there is none or it is not whole.
   package var recordedCopy: @Sendable (ImageIdentity) -> ImageBytes?
@@ -48,6 +50,8 @@ package struct ImageLocator: Sendable {
     /// The recorded copy, or the original file when it is still the same.
     package var image: ImageBytes?
     package var debugFile: ImageBytes?
+    /// Of the image, for messages.
+    var path = ""
     /// In the order things were tried.
     package var steps: [LocatorStep]
   }
@@ -80,7 +84,7 @@ package struct ImageLocator: Sendable {
       }
     }
     guard identity.kind == .file || identity.kind == .kernelModule else {
-      return Located(image: image, debugFile: nil, steps: search.steps)
+      return Located(image: image, debugFile: nil, path: identity.path, steps: search.steps)
     }
     var debugFile = findDebugFile(identity, link, roots, &search)
     // What is whole in itself has nothing to gain from afar.
@@ -88,11 +92,8 @@ package struct ImageLocator: Sendable {
       debugFile = search.ask(remote, .debugFile, buildID)
       if debugFile == nil, image == nil { image = search.ask(remote, .executable, buildID) }
     }
-    return Located(image: image, debugFile: debugFile, steps: search.steps)
+    return Located(image: image, debugFile: debugFile, path: identity.path, steps: search.steps)
   }
-
-  /// Where system paths begin: under the sysroot, then on this machine.
-  var roots: [String] { sysroot.map { [$0, ""] } ?? [""] }
 
   /// The file at its own path when it is still the one that was recorded: for what a recorded copy leaves out.
   func original(_ identity: ImageIdentity) -> ImageBytes? {

@@ -2,9 +2,10 @@ package import Base
 
 /// Where distributions put the debug files of a kernel and its modules.
 extension ImageLocator {
-  /// The file with the debug information of the recorded kernel, or of one of its modules; looked for on this machine alone.
+  /// The file with the debug information of the recorded kernel, or of one of its modules.
   ///
-  /// Servers are not asked: a kernel's file has a gigabyte, and its functions have their names without it.
+  /// Servers are asked only when they were named for this run (`asksForKernels`): a kernel's file has up to a gigabyte, and its
+  /// functions have their names without it.
   /// - Parameters:
   ///   - module: `vmlinux` for the kernel itself.
   ///   - buildID: without one nothing proves that a file belongs, and none is used.
@@ -37,7 +38,9 @@ extension ImageLocator {
         }
       }
     }
-    return Located(image: nil, debugFile: nil, steps: search.steps)
+    var served: ImageBytes?
+    if asksForKernels, let remote, let buildID { served = search.ask(remote, .debugFile, buildID) }
+    return Located(image: nil, debugFile: served, steps: search.steps)
   }
 
   /// Debian and Ubuntu keep a kernel under `boot`, Fedora and its like under `lib/modules`; who builds his own has it there too.

@@ -21,6 +21,8 @@ package struct LocatorStep: Hashable, Sendable {
     case debuginfodCache
     /// A debuginfod server; the path is a URL.
     case debuginfodServer
+    /// What a debug file refers to: the file of `dwz`, split units.
+    case companionFile
   }
   package enum Outcome: Hashable, Sendable {
     case used
@@ -56,6 +58,14 @@ package struct LocatorStep: Hashable, Sendable {
     self.place = place
     self.path = path
     self.outcome = outcome
+  }
+}
+
+extension LocatorStep {
+  /// A file that was there and could not be read.
+  package var isDamage: Bool {
+    if case .malformed = outcome { return true }
+    return false
   }
 }
 

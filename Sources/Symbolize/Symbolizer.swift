@@ -41,7 +41,7 @@ package struct Symbolizer: Sendable {
     }
     let located = locator.locate(image)
     var answer = Self.symbolize(addresses, with: located)
-    addLines(image, located, addresses, workers, to: &answer.symbolizations)
+    addLines(image, located, addresses, workers, to: &answer)
     // A file that was cut short while it was read has zeros in the place of what is gone: nothing of it is believed.
     if located.image?.isDamaged == true || located.debugFile?.isDamaged == true {
       answer.symbolizations = addresses.map { _ in .unknown(.malformedImage) }
@@ -61,7 +61,8 @@ package struct Symbolizer: Sendable {
     do throws(MalformedInput) {
       table = try SymbolTable(image: located.image, debugFile: located.debugFile)
     } catch {
-      return Answer(symbolizations: addresses.map { _ in .unknown(.malformedImage) }, steps: located.steps)
+      let damaged = LocatorStep(place: .recordedCopy, path: located.path, outcome: .malformed(error))
+      return Answer(symbolizations: addresses.map { _ in .unknown(.malformedImage) }, steps: located.steps + [damaged])
     }
     return Answer(
       symbolizations: lookUp(addresses, in: table, FrameSources(located), missing: reason(for: table, located.steps)),
@@ -122,8 +123,8 @@ extension LocatorStep {
   fileprivate var isUnreachable: Bool {
     guard place != .originalFile, place != .recordedCopy else { return false }
     switch outcome {
-    case .unreadable, .unreachable, .tooLarge: return true
-    case .used, .notFound, .mismatch, .malformed, .knownMissing, .notAsked: return false
+    case .unreadable, .unreachable, .tooLarge, .malformed: return true
+    case .used, .notFound, .mismatch, .knownMissing, .notAsked: return false
     }
   }
 

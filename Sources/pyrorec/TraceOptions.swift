@@ -60,9 +60,10 @@ struct SymbolOptions: ParsableArguments {
     var configuration = DebuginfodConfiguration(
       servers: debuginfodURL, environment: Environment.value, isDirectory: { (try? files.checkDirectory($0)) != nil })
     configuration.isOffline = offline
-    let locator = ImageLocator(
+    var locator = ImageLocator(
       debugDirectories: debugDirectory, sysroot: sysroot, access: files, recordedCopy: { copies.copy(of: $0) },
       processRoots: { roots.paths(for: $0) }, remote: DebuginfodClient(configuration))
+    locator.asksForKernels = !debuginfodURL.isEmpty
     return SymbolizeStage(
       symbolizer: Symbolizer(locator: locator, showsInlines: !omitsInlines, prepared: preparedLines), workers: workers,
       kernelRelease: trace.reader.header.kernelRelease)

@@ -157,6 +157,15 @@ enum Way: CaseIterable {
     #expect(status(cached) == nil)
   }
 
+  @Test func `a server that does not answer is asked once by images that are looked for at the same time, too`() throws {
+    let slow = try LoopbackServer(answers: [.after(milliseconds: 10_000, .respond(status: 200, body: pie))])
+    let client = client([slow.url], by: .library) { $0.stallSeconds = 1 }
+    let others = try (1...4).map { try #require(BuildID(hex: "00ff0\($0)00")) }
+    let found = parallelMap(count: others.count, workers: others.count) { client.find(.debugFile, of: others[$0]) }
+    #expect(found.allSatisfy { $0.file == nil && !$0.steps.isEmpty })
+    #expect(slow.requests.count == 1)
+  }
+
   @Test func `offline, the cache serves and nobody is asked`() throws {
     let server = try LoopbackServer(answers: [.respond(status: 200, body: pie)])
     let offline = client([server.url]) { $0.isOffline = true }

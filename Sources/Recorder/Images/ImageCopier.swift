@@ -127,7 +127,8 @@ package final class ImageCopier: ImageCopying, @unchecked Sendable {
     let text = (try? files.read("modules", limit: 4 << 20)) ?? []
     let notes = (try? contents(of: "/sys/kernel/notes", limit: 1 << 16)) ?? []
     let modules = KernelSymbols.moduleRecords(
-      text: kernelText, modulesText: text, kernelBuildID: KernelSymbols.buildID(notes: notes))
+      text: kernelText, modulesText: text, kernelBuildID: KernelSymbols.buildID(notes: notes),
+      notes: { (try? contents(of: "/sys/module/\($0)/notes/.note.gnu.build-id", limit: 1 << 12)) ?? [] })
     try sink.append(.kernelModules(KernelModulesRecord(modules: modules)))
   }
 
@@ -150,9 +151,8 @@ package final class ImageCopier: ImageCopying, @unchecked Sendable {
       answers = asked.map { kernel?.symbol(at: $0) }
     }
     var found: [KernelSymbolsRecord.Symbol] = []
-    for case let symbol? in answers ?? [] {
-      // Behind the kernel's text lie symbols of data.
-      if symbol.module.isEmpty, kernelText.end != 0, symbol.address >= kernelText.end { continue }
+    for case let answer? in answers ?? [] {
+      guard let symbol = KernelNames.code(answer, text: kernelText) else { continue }
       guard !isKnown(symbol.address) else { continue }
       let range = KernelRange(address: symbol.address, end: symbol.address &+ symbol.byteCount)
       kernelWritten.insert(range, at: firstKnown(above: symbol.address))

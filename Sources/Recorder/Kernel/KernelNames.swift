@@ -63,6 +63,18 @@ struct KernelNames {
     return bytes
   }
 
+  /// The symbol when it is one of code: behind the kernel's text lie symbols of data, and BPF programs and trampolines, which
+  /// `%pS` names without a module, unlike `/proc/kallsyms`.
+  static func code(_ symbol: KernelSymbolsRecord.Symbol, text: (start: UInt64, end: UInt64)) -> KernelSymbolsRecord.Symbol? {
+    guard symbol.module.isEmpty, text.end != 0, symbol.address < text.start || symbol.address >= text.end else { return symbol }
+    if symbol.name.hasPrefix("bpf_") {
+      var program = symbol
+      program.module = "bpf"
+      return program
+    }
+    return symbol.address >= text.end ? nil : symbol
+  }
+
   /// `name+0x1c/0x40` and, for a module, a blank and its name in brackets; anything else is no symbol.
   static func symbol(_ text: some Collection<UInt8>, address: UInt64) -> KernelSymbolsRecord.Symbol? {
     var text = String(decoding: text, as: UTF8.self)[...]

@@ -124,8 +124,9 @@ struct KernelSymbols {
 
   /// The kernel itself, which has no address where that is hidden, and the lines of `/proc/modules` (`name size uses
   /// needed-by state address`).
+  /// - Parameter notes: those of a module, by its name; nothing when they are not to be had.
   static func moduleRecords(
-    text: (start: UInt64, end: UInt64), modulesText: [UInt8], kernelBuildID: String
+    text: (start: UInt64, end: UInt64), modulesText: [UInt8], kernelBuildID: String, notes: (String) -> [UInt8] = { _ in [] }
   ) -> [KernelModulesRecord.Module] {
     var found: [KernelModulesRecord.Module] = []
     if text.start != 0 {
@@ -138,7 +139,8 @@ struct KernelSymbols {
       guard fields.count >= 6, let size = UInt64(fields[1]), fields[5].hasPrefix("0x"),
         let address = UInt64(fields[5].dropFirst(2), radix: 16), address != 0
       else { continue }
-      found.append(KernelModulesRecord.Module(name: String(fields[0]), address: address, byteCount: size, buildID: ""))
+      let name = String(fields[0])
+      found.append(KernelModulesRecord.Module(name: name, address: address, byteCount: size, buildID: buildID(notes: notes(name))))
     }
     return found.sorted { ($0.address, $0.name) < ($1.address, $1.name) }
   }

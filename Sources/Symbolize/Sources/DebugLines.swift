@@ -8,7 +8,7 @@ extension ImageBytes: SharedBytes {}
 struct DebugLines {
   private let bytes: ImageBytes
   /// Opened only when something is asked that is not kept.
-  private let open: () -> DebugFile?
+  private let open: (inout [LocatorStep]) -> DebugFile?
   private var opened: DebugFile?
   private var kept: Kept?
 
@@ -36,26 +36,32 @@ struct DebugLines {
   /// - Parameters:
   ///   - candidates: where the debug information may be, best first: the first that has any is used.
   ///   - locator: finds the files that it refers to.
-  /// Damaged debug information costs the lines, not the names.
+  ///   - steps: gets what was looked for, and what could not be read: damaged debug information costs the lines, not the names.
   init?(
-    _ candidates: [ImageBytes], _ image: ImageIdentity, _ locator: ImageLocator, _ prepared: PreparedLines?, workers: Int
+    _ candidates: [ImageBytes], _ image: ImageIdentity, _ locator: ImageLocator, _ prepared: PreparedLines?, workers: Int,
+    steps: inout [LocatorStep]
   ) {
     for bytes in candidates {
       guard let file = try? ElfFile(bytes.bytes), file.hasDebugInformation else { continue }
       let link = (try? file.debugAltLink()).flatMap { $0 }
       let package = locator.package(of: image)
-      let open: () -> DebugFile? = {
-        let alternate = link.flatMap { locator.alternate($0, of: image) }
-        return try? DebugFile(
-          bytes, alternate: alternate.flatMap { try? DebugFile($0, workers: workers, streamsFrom: .max) }, package: package,
-          workers: workers
-        ) { locator.splitFile($0.name, in: $0.directory) }
+      let open: (inout [LocatorStep]) -> DebugFile? = { steps in
+        let alternate = link.flatMap { locator.alternate($0, of: image, &steps) }
+        do throws(MalformedInput) {
+          return try DebugFile(
+            bytes, alternate: alternate.flatMap { try? DebugFile($0, workers: workers, streamsFrom: .max) }, package: package,
+            workers: workers
+          ) { locator.splitFile($0.name, in: $0.directory, of: image) }
+        } catch {
+          steps.append(LocatorStep(place: .companionFile, path: image.path + ", debug information", outcome: .malformed(error)))
+          return nil
+        }
       }
       // What other files say is not kept: they may be others the next time.
       var kept: Kept?
       if link == nil, package == nil, let prepared, let name = prepared.name(of: bytes) { kept = Kept(prepared.store, name) }
       // What answers are kept of had units when they were made.
-      let opened = kept?.frames == nil ? open() : nil
+      let opened = kept?.frames == nil ? open(&steps) : nil
       guard kept?.frames != nil || opened?.hasUnits == true else { continue }
       self.bytes = bytes
       self.open = open
@@ -68,9 +74,11 @@ struct DebugLines {
 
   /// Gives `body` the frames of each address, innermost first, with its number; of those that have none nothing.
   /// - Parameter addresses: in ascending order.
-  mutating func forEach(_ addresses: [UInt64], workers: Int, _ body: (Int, [DebugFrame]) -> Void) {
+  mutating func forEach(
+    _ addresses: [UInt64], workers: Int, steps: inout [LocatorStep], _ body: (Int, [DebugFrame]) -> Void
+  ) {
     let missing = giveKept(addresses, body)
-    guard !missing.isEmpty, let file = opened ?? open() else { return }
+    guard !missing.isEmpty, let file = opened ?? open(&steps) else { return }
     opened = file
     let asked = missing.map { addresses[$0] }
     guard let kept else {
@@ -104,30 +112,33 @@ extension Symbolizer {
   /// name and tells clones and cold parts apart.
   func addLines(
     _ image: ImageIdentity, _ located: ImageLocator.Located, _ addresses: [ImageAddress], _ workers: Int,
-    to symbolizations: inout [Symbolization]
+    to answer: inout Answer
   ) {
     let candidates = [located.debugFile, located.image].compactMap { $0 }
     guard !candidates.isEmpty, !addresses.isEmpty else { return }
     let found =
-      DebugLines(candidates, image, locator, prepared, workers: workers)
+      DebugLines(candidates, image, locator, prepared, workers: workers, steps: &answer.steps)
       ?? (located.debugFile == nil ? locator.original(image) : nil).flatMap {
-        DebugLines([$0], image, locator, prepared, workers: workers)
+        DebugLines([$0], image, locator, prepared, workers: workers, steps: &answer.steps)
       }
     guard var lines = found else { return }
     let order = addresses.indices.sorted { (addresses[$0].rawValue, $0) < (addresses[$1].rawValue, $1) }
-    var named = symbolizations
-    lines.forEach(order.map { addresses[$0].rawValue }, workers: workers) { place, frames in
+    let before = answer.symbolizations
+    var named = before
+    lines.forEach(order.map { addresses[$0].rawValue }, workers: workers, steps: &answer.steps) { place, frames in
       guard !frames.isEmpty else { return }
       let index = order[place]
       var name: String?
-      if case .frames(let known) = symbolizations[index] { name = known.last?.function }
-      named[index] = merged(frames, name) ?? named[index]
+      if case .frames(let known) = before[index] { name = known.last?.function }
+      named[index] = DebugLines.merged(frames, name, showsInlines: showsInlines) ?? named[index]
     }
-    if !lines.isDamaged { symbolizations = named }
+    if !lines.isDamaged { answer.symbolizations = named }
   }
+}
 
+extension DebugLines {
   /// - Parameter name: the symbol table's, for the outermost frame.
-  private func merged(_ found: [DebugFrame], _ name: String?) -> Symbolization? {
+  static func merged(_ found: [DebugFrame], _ name: String?, showsInlines: Bool) -> Symbolization? {
     var list: [Frame] = []
     list.reserveCapacity(found.count)
     for (index, frame) in found.enumerated() {
@@ -152,47 +163,5 @@ extension ElfFile {
       for index in 0..<start.byteCount where start.byte(at: index) != 0 { return true }
     }
     return false
-  }
-}
-
-extension ImageLocator {
-  /// The file of `dwz`; only with the build ID that the link states.
-  func alternate(_ link: ElfDebugAltLink, of image: ImageIdentity) -> ImageBytes? {
-    guard let wanted = link.buildID else { return nil }
-    let byID = Self.path(of: wanted)
-    var paths = debugDirectories.map { $0 + "/" + byID }
-    for root in roots {
-      paths.append(root + "/usr/lib/debug/" + byID)
-      if link.path.utf8.first == UInt8(ascii: "/") {
-        paths.append(root + link.path)
-      } else if image.path.utf8.first == UInt8(ascii: "/") {
-        paths.append(root + Self.directory(of: image.path) + "/" + link.path)
-      }
-    }
-    for path in paths where access.status(of: path) != nil {
-      guard let bytes = try? access.open(path), let file = try? ElfFile(bytes.bytes), file.buildID == wanted else { continue }
-      return bytes
-    }
-    return nil
-  }
-
-  /// The package of split units beside the image: what it holds is chosen by IDs, so any file will do.
-  func package(of image: ImageIdentity) -> ImageBytes? {
-    guard image.path.utf8.first == UInt8(ascii: "/") else { return nil }
-    for path in debugDirectories.map({ $0 + image.path + ".dwp" }) + roots.map({ $0 + image.path + ".dwp" })
-    where access.status(of: path) != nil {
-      if let bytes = try? access.open(path) { return bytes }
-    }
-    return nil
-  }
-
-  /// The file of a split unit where the compiler wrote it; its ID proves that it belongs.
-  func splitFile(_ name: String, in directory: String) -> ImageBytes? {
-    let path = name.utf8.first == UInt8(ascii: "/") ? name : directory + "/" + name
-    guard path.utf8.first == UInt8(ascii: "/") else { return nil }
-    for root in roots where access.status(of: root + path) != nil {
-      if let bytes = try? access.open(root + path) { return bytes }
-    }
-    return nil
   }
 }
