@@ -69,7 +69,13 @@ struct HandMadeStack {
       rules: rules)
   }
 
-  func unwind() throws -> HostUnwinding {
+  /// The tables in memory, and how many mappings there are.
+  struct Loaded {
+    var arrays: UnwindArrays
+    var mappingCount: Int
+  }
+
+  func unwinder() throws -> Loaded {
     let arrays = try UnwindArrays(budget: 1 << 20, maps: nil)
     let store = TableStore(arrays)
     var count = 1
@@ -86,6 +92,12 @@ struct HandMadeStack {
         begin: anonymous.lowerBound, end: anonymous.upperBound, bias: 0, table: UInt64(PYROREC_ABSENCE_ANONYMOUS.rawValue))
       count = 2
     }
+    return Loaded(arrays: arrays, mappingCount: count)
+  }
+
+  func unwind() throws -> HostUnwinding { try unwind(by: unwinder()) }
+
+  func unwind(by loaded: Loaded) throws -> HostUnwinding {
     let stack = words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64($0 * 8)) } }
     let code = UnsafeMutableRawPointer(bitPattern: UInt(Self.code))
     if !calls.isEmpty {
@@ -101,7 +113,7 @@ struct HandMadeStack {
     var state = state
     state.sp = state.sp == 0 ? Self.base : state.sp
     return HostUnwinding(
-      from: state, after: [], in: arrays, mappings: 0..<count, stack: stack,
+      from: state, after: [], in: loaded.arrays, mappings: 0..<loaded.mappingCount, stack: stack,
       process: calls.isEmpty ? 0 : UInt32(getpid()))
   }
 }

@@ -113,8 +113,8 @@ import TraceFormat
           budget: settings.unwindTableBytes,
           maps: UnwindArrays.Maps(
             chunks: descriptor(UnwindMapNames.chunks), pages: descriptor(UnwindMapNames.pages),
-            touched: descriptor(UnwindMapNames.touched), mappings: descriptor(UnwindMapNames.mappings),
-            rules: descriptor(UnwindMapNames.rules), processes: descriptor(UnwindMapNames.processes)))
+            mappings: descriptor(UnwindMapNames.mappings), rules: descriptor(UnwindMapNames.rules),
+            processes: descriptor(UnwindMapNames.processes)))
       } catch { throw .systemCall(error) }
     }
     unwindArrays = arrays

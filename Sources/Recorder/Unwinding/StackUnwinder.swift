@@ -234,7 +234,7 @@ final class StackUnwinder {
       publish(image)
       return
     }
-    guard tables.hasRoomInAll(rows: table.rows.count) else {
+    guard tables.hasRoomInAll(table) else {
       totals.tablesOverBudget += 1
       return giveUp(image)
     }

@@ -10,12 +10,12 @@ import Glibc
   let rowCapacity: Int
   static let chunkRows = Int(PYROREC_CHUNK_ROWS)
   static let pageCapacity = Int(PYROREC_MAX_PAGES)
+  static let pageBits = Int(PYROREC_UNWIND_PAGE_BITS)
   static let mappingCapacity = Int(PYROREC_MAX_MAPPINGS)
   static let ruleCapacity = Int(PYROREC_MAX_RULES)
 
   let rows: UnsafeMutableBufferPointer<UInt32>
   let pages: UnsafeMutableBufferPointer<pyrorec_unwind_page>
-  let touched: UnsafeMutableBufferPointer<UInt64>
   let mappings: UnsafeMutableBufferPointer<pyrorec_unwind_mapping>
   let rules: UnsafeMutableBufferPointer<pyrorec_unwind_rule>
   /// The map of processes; -1 for none.
@@ -25,7 +25,6 @@ import Glibc
   struct Maps {
     var chunks: Int32
     var pages: Int32
-    var touched: Int32
     var mappings: Int32
     var rules: Int32
     var processes: Int32
@@ -40,7 +39,6 @@ import Glibc
     processes = maps?.processes ?? -1
     unsafe rows = try Self.map(rowCapacity, maps?.chunks)
     unsafe pages = try Self.map(Self.pageCapacity, maps?.pages)
-    unsafe touched = try Self.map(Self.pageCapacity, maps?.touched)
     unsafe mappings = try Self.map(Self.mappingCapacity, maps?.mappings)
     unsafe rules = try Self.map(Self.ruleCapacity, maps?.rules)
   }
@@ -48,7 +46,6 @@ import Glibc
   deinit {
     unsafe Self.unmap(rows)
     unsafe Self.unmap(pages)
-    unsafe Self.unmap(touched)
     unsafe Self.unmap(mappings)
     unsafe Self.unmap(rules)
   }
