@@ -7,7 +7,8 @@ import re
 import resource
 import signal
 from benchlib import *
-from unwinding import unwinding
+from everyday import everyday
+from unwinding import compiler, compiling, unwinding
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--seconds", type=int, default=60)
@@ -523,7 +524,8 @@ def help_():
 
 PARTS = {"interrupt": interrupt, "system": system, "fast": fast, "start": start, "copies": copies, "convert": convert,
          "segments": segments, "tables": tables, "names": names, "dwarf": dwarf, "help": help_,
-         "unwinding": lambda: unwinding(table, at, options.rounds)}
+         "unwinding": lambda: unwinding(table, at, options.rounds), "compiler": lambda: compiler(table, at, options.rounds),
+         "everyday": lambda: everyday(table, at, options.rounds, options.seconds, compiling)}
 for part in options.parts:
     if part not in PARTS:
         parser.error("no part %s; there are %s" % (part, " ".join(PARTS)))
