@@ -113,9 +113,16 @@ package final class RecordingCore {
     followsOnlyKnown = only != nil
     for pid in files.processes() where only?.contains(pid) ?? true {
       if processes[pid] == nil { adopt(pid, time: time) }
+      // Samples are being taken: the first processes need not wait for the last.
+      if changedProcesses.count >= Self.processesTold {
+        publishChanges()
+        _ = unwinder?.takeFinished()
+      }
     }
     publishChanges()
   }
+  /// So many processes are told of at a time while all are looked at.
+  private static let processesTold = 8
 
   /// Tells the sampler which mappings the processes have that changed.
   private func publishChanges() {

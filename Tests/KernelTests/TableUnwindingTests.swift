@@ -122,7 +122,8 @@ extension KernelTests {
     let found = try recording.stacks()
     let stacks = found.stacks.filter { $0.name.hasPrefix("job") && $0.frames.contains("inner_hot") }
     let all = stacks.reduce(0) { $0 + $1.count }
-    let whole = stacks.reduce(0) { $0 + (Self.afterMain($1)?.starts(with: ["job_life", "outer", "middle", "inner_hot"]) == true ? $1.count : 0) }
+    let chain = ["job_life", "outer", "middle", "inner_hot"]
+    let whole = stacks.reduce(0) { $0 + (Self.afterMain($1)?.starts(with: chain) == true ? $1.count : 0) }
     #expect(all > 100 && Double(whole) > 0.98 * Double(all), "\(whole) of \(all): \(found.summary)")
     #expect(Set(stacks.map(\.name)).count == 20)
     #expect(try recording.fact("samples.lost") == 0)

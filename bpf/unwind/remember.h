@@ -61,7 +61,7 @@ UNWIND_INLINE int unwind_plainly(environment env, struct unwinder *u, const stru
 }
 
 /* Frames that are gone up the quick way in one step. */
-#define UNWIND_QUICK_FRAMES 16
+#define UNWIND_QUICK_FRAMES 8
 
 /* 0 to go on with another step, 1 at the end, -1 when the next frame takes the long way. */
 UNWIND_INLINE int unwind_quickly(environment env, struct unwinder *u)

@@ -37,7 +37,7 @@ struct HostUnwinding {
       unsafe buffer.withUnsafeMutableBufferPointer { buffer in
         var memory = unsafe pyrorec_host_memory()
         unsafe memory.chunks = UnsafeRawPointer(arrays.rows.baseAddress)?.assumingMemoryBound(to: pyrorec_unwind_chunk.self)
-        unsafe memory.chunk_count = UInt64(arrays.rows.count / UnwindArrays.chunkRows)
+        unsafe memory.chunk_count = UInt64(arrays.reachableRows / UnwindArrays.chunkRows)
         unsafe memory.pages = arrays.pages.baseAddress
         unsafe memory.page_count = UInt64(arrays.pages.count)
         unsafe memory.rules = UnsafePointer(arrays.rules.baseAddress)

@@ -93,12 +93,13 @@ final class TableStore {
       let count = Int(table.pageStarts[last]) - first
       var at = 0
       if count > 0 {
-        guard let extent = rows.take(count) else {
+        let taken = rows.take(count)
+        if let taken { extents.append(taken) }
+        guard let extent = taken, arrays.reach(rows: extent.end) else {
           for extent in extents { rows.give(extent) }
           pages.give(pageExtent)
           return nil
         }
-        extents.append(extent)
         at = extent.first
       }
       for index in page..<last {

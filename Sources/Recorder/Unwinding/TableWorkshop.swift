@@ -93,10 +93,14 @@ final class TableWorkshop: TableSource, Sendable {
 
   private func work() {
     guard let order = state.withLock({ $0.orders.popLast() }) else { return }
-    // The programs that are profiled come first, unless stacks of theirs wait. Only this thread.
-    _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, order.isUrgent ? -10 : 5)
+    Self.hurry()
     finish(.table(number: order.number, table(order)))
   }
+
+  /// Of this thread only. A kept table is read at once: that is soon done, and until then every sample carries its stack.
+  private static func hurry() { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, -10) }
+  /// The programs that are profiled come before what is built, unless stacks of theirs wait for it.
+  private static func yield() { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 5) }
 
   private func finish(_ outcome: TableOutcome) {
     state.withLock { $0.finished.append(outcome) }
@@ -116,8 +120,7 @@ final class TableWorkshop: TableSource, Sendable {
       let duplicate = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
       guard duplicate >= 0 else { return nil }
       let file = OwnedDescriptor(owning: duplicate)
-      guard let memory = try? TableFile.read(file, path: order.path) else { return nil }
-      table = keptOrBuilt(memory.bytes)
+      table = try? keptOrBuilt(file, order)
     }
     guard let table, !table.rows.isEmpty else { return nil }
     return table
@@ -125,14 +128,25 @@ final class TableWorkshop: TableSource, Sendable {
 
   /// Building takes most where the file is large; a small file is built faster than it is looked up.
   private static let leastKeptRows = 4096
+  /// A file of so many bytes at most is built in a millisecond or two.
+  private static let quicklyBuiltByteCount = 4 << 20
 
-  private func keptOrBuilt(_ file: RawSpan) -> UnwindTable? {
-    guard let cache, let elf = try? ElfFile(file) else { return try? UnwindTableBuilder.build(file) }
-    let key = UnwindTableKey(elf)
-    if let kept = cache.table(of: key) { return kept }
-    guard let built = try? UnwindTableBuilder.build(file) else { return nil }
+  private func keptOrBuilt(_ file: borrowing OwnedDescriptor, _ order: TableOrder) throws -> UnwindTable? {
+    var memory = try TableFile.readHeaders(file, path: order.path)
+    // Most of a large file's bytes are its rules: with a build ID they need not be read to know that they are known.
+    if let cache, let key = Self.key(memory.bytes), key.buildID != nil, let kept = cache.table(of: key) { return kept }
+    if !order.isUrgent, memory.byteCount > Self.quicklyBuiltByteCount { Self.yield() }
+    try TableFile.readRest(file, path: order.path, into: &memory)
+    guard let cache, let key = Self.key(memory.bytes) else { return try UnwindTableBuilder.build(memory.bytes) }
+    if key.buildID == nil, let kept = cache.table(of: key) { return kept }
+    let built = try UnwindTableBuilder.build(memory.bytes)
     // A table that cannot be kept is built again.
     if built.rows.count >= Self.leastKeptRows { try? cache.keep(built, of: key) }
     return built
+  }
+
+  private static func key(_ bytes: RawSpan) -> UnwindTableKey? {
+    guard let elf = try? ElfFile(bytes) else { return nil }
+    return UnwindTableKey(elf)
   }
 }

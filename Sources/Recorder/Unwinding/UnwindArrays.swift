@@ -20,6 +20,11 @@ import Glibc
   let rules: UnsafeMutableBufferPointer<pyrorec_unwind_rule>
   /// The map of processes; -1 for none.
   private let processes: Int32
+  /// The map of rows; -1 for memory of our own, which is there whole.
+  private let chunks: Int32
+  /// Rows from the first on that are there to be written and read. All of a map that is mapped counts as this process's
+  /// memory, so no more of it is than has been needed.
+  private(set) var reachableRows: Int
 
   /// The descriptors of the sampler's maps.
   struct Maps {
@@ -37,7 +42,9 @@ import Glibc
   init(budget: Int, maps: Maps?) throws(SystemCallError) {
     rowCapacity = Self.chunkCount(budget: budget) * Self.chunkRows
     processes = maps?.processes ?? -1
-    unsafe rows = try Self.map(rowCapacity, maps?.chunks)
+    chunks = maps?.chunks ?? -1
+    reachableRows = maps == nil ? rowCapacity : 0
+    unsafe rows = try Self.map(rowCapacity, nil, access: maps == nil ? PROT_READ | PROT_WRITE : PROT_NONE)
     unsafe pages = try Self.map(Self.pageCapacity, maps?.pages)
     unsafe mappings = try Self.map(Self.mappingCapacity, maps?.mappings)
     unsafe rules = try Self.map(Self.ruleCapacity, maps?.rules)
@@ -51,11 +58,11 @@ import Glibc
   }
 
   private static func map<Element>(
-    _ count: Int, _ descriptor: Int32?
+    _ count: Int, _ descriptor: Int32?, access: Int32 = PROT_READ | PROT_WRITE
   ) throws(SystemCallError) -> UnsafeMutableBufferPointer<Element> {
     let flags = descriptor == nil ? MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE : MAP_SHARED
     guard
-      let start = unsafe mmap(nil, bytes(Element.self, count), PROT_READ | PROT_WRITE, flags, descriptor ?? -1, 0),
+      let start = unsafe mmap(nil, bytes(Element.self, count), access, flags, descriptor ?? -1, 0),
       unsafe start != MAP_FAILED
     else { throw SystemCallError(call: "mmap", path: "unwind tables", code: errno) }
     // Safe: the mapping is fresh, zero-filled, page-aligned and at least so long; the elements are plain C values.
@@ -69,6 +76,20 @@ import Glibc
   private static func bytes<Element>(_: Element.Type, _ count: Int) -> Int {
     let page = Int(sysconf(Int32(_SC_PAGESIZE)))
     return (count * MemoryLayout<Element>.stride + page - 1) / page * page
+  }
+
+  /// Makes the rows below `end` reachable; `false` when the system has no memory for it.
+  func reach(rows end: Int) -> Bool {
+    guard end > reachableRows else { return true }
+    guard end <= rowCapacity, let base = unsafe rows.baseAddress else { return false }
+    let from = reachableRows
+    let to = min((end + Self.chunkRows - 1) / Self.chunkRows * Self.chunkRows, rowCapacity)
+    // Safe: the addresses are this object's own, reserved and not used yet; chunks are whole pages of the map.
+    let mapped = unsafe mmap(
+      base + from, Self.bytes(UInt32.self, to - from), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, chunks, from * 4)
+    guard unsafe mapped != MAP_FAILED else { return false }
+    reachableRows = to
+    return true
   }
 
   // MARK: Publishing
