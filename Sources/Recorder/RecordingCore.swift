@@ -112,9 +112,13 @@ package final class RecordingCore {
   package func scan(only: Set<UInt32>?, time: UInt64) {
     followsOnlyKnown = only != nil
     for pid in files.processes() where only?.contains(pid) ?? true {
-      if processes[pid] == nil { adopt(pid, time: time) }
+      var isRunning = false
+      if processes[pid] == nil, let process = adopt(pid, time: time), process.facts.isRunning {
+        isRunning = true
+        unwinder?.expectSamples(of: process)
+      }
       // Samples are being taken: the first processes need not wait for the last.
-      if changedProcesses.count >= Self.processesTold {
+      if isRunning || changedProcesses.count >= Self.processesTold {
         publishChanges()
         _ = unwinder?.takeFinished()
       }

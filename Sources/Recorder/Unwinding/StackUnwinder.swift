@@ -148,6 +148,13 @@ final class StackUnwinder {
     pointed[process.pid] = layout
   }
 
+  /// Its tables come before those of processes that sleep.
+  func expectSamples(of process: RecordedProcess) {
+    for mapping in process.mappings {
+      if let image = mapping.image.unwinding, case .ordered = image.state { order(image, isUrgent: true) }
+    }
+  }
+
   func forget(_ pid: UInt32) {
     arrays.forget(pid)
     pointed[pid] = nil

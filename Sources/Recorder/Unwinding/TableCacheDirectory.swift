@@ -39,8 +39,9 @@ package struct TableCacheDirectory: Sendable {
       guard status.st_mode & S_IFMT == S_IFREG, status.st_uid == geteuid(), status.st_size <= Self.maximumFileByteCount else {
         return nil
       }
-      let bytes = try file.read(at: 0, count: Int(status.st_size), path: name)
-      guard let table = UnwindTableCache.decode(bytes.borrowedBytes, key) else { return nil }
+      // Mapped, because what is taken out of it is all that is needed of it; kept files are replaced, never changed.
+      let bytes = try MappedFile(file, path: name)
+      guard let table = UnwindTableCache.decode(bytes.bytes, key) else { return nil }
       // Used now: the time of change tells which goes first. Without it the order is that of writing.
       _ = futimens(file.rawValue, nil)
       return table

@@ -39,6 +39,11 @@ enum TableFile {
     }
   }
 
+  /// Bytes that `readRest` brings.
+  static func restByteCount(_ headers: RawSpan) -> UInt64 {
+    tableExtents(in: headers).reduce(0) { $0 &+ min($1.count, UInt64(headers.byteCount)) }
+  }
+
   private static func headerExtents(in bytes: RawSpan) -> [(offset: UInt64, count: UInt64)] {
     guard let elf = try? ElfFile(bytes) else { return [] }
     // The names of sections, by which the rest is chosen. Which string table holds them is not told apart: they are small.

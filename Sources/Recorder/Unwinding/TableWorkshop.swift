@@ -41,6 +41,9 @@ final class TableWorkshop: TableSource, Sendable {
   private struct State {
     var orders: [TableOrder] = []
     var finished: [TableOutcome] = []
+    /// One large file is built at a time, because each takes its size in memory; the others wait here.
+    var isBuildingLarge = false
+    var postponed: [TableOrder] = []
   }
   private let state = Mutex(State())
   private let queues: [DispatchQueue]
@@ -94,7 +97,32 @@ final class TableWorkshop: TableSource, Sendable {
   private func work() {
     guard let order = state.withLock({ $0.orders.popLast() }) else { return }
     Self.hurry()
-    finish(.table(number: order.number, table(order)))
+    do {
+      finish(.table(number: order.number, try table(order)))
+    } catch {
+      // Comes again when the large file is done that is being built.
+    }
+  }
+
+  private struct Postponed: Error {}
+
+  private func beginLarge(_ order: TableOrder) throws(Postponed) {
+    let isPostponed = state.withLock { state in
+      if state.isBuildingLarge { state.postponed.append(order) }
+      defer { state.isBuildingLarge = true }
+      return state.isBuildingLarge
+    }
+    if isPostponed { throw Postponed() }
+  }
+
+  private func endLarge() {
+    let hasNext = state.withLock { state in
+      state.isBuildingLarge = false
+      guard !state.postponed.isEmpty else { return false }
+      state.orders.append(state.postponed.removeFirst())
+      return true
+    }
+    if hasNext { queues[next.wrappingAdd(1, ordering: .relaxed).newValue % queues.count].async { self.work() } }
   }
 
   /// Of this thread only. A kept table is read at once: that is soon done, and until then every sample carries its stack.
@@ -108,7 +136,7 @@ final class TableWorkshop: TableSource, Sendable {
     _ = unsafe Glibc.write(descriptor, &one, 8)
   }
 
-  private func table(_ order: TableOrder) -> UnwindTable? {
+  private func table(_ order: TableOrder) throws(Postponed) -> UnwindTable? {
     let table: UnwindTable?
     switch order.source {
     case .vdso(let range):
@@ -120,7 +148,16 @@ final class TableWorkshop: TableSource, Sendable {
       let duplicate = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
       guard duplicate >= 0 else { return nil }
       let file = OwnedDescriptor(owning: duplicate)
-      table = try? keptOrBuilt(file, order)
+      guard var memory = try? TableFile.readHeaders(file, path: order.path) else { return nil }
+      if let kept = kept(memory.bytes) {
+        table = kept
+      } else {
+        let isLarge = TableFile.restByteCount(memory.bytes) > Self.largeByteCount
+        if isLarge { try beginLarge(order) }
+        defer { if isLarge { endLarge() } }
+        if !order.isUrgent, memory.byteCount > Self.quicklyBuiltByteCount { Self.yield() }
+        table = try? Self.built(file, order.path, &memory, cache)
+      }
     }
     guard let table, !table.rows.isEmpty else { return nil }
     return table
@@ -130,18 +167,24 @@ final class TableWorkshop: TableSource, Sendable {
   private static let leastKeptRows = 4096
   /// A file of so many bytes at most is built in a millisecond or two.
   private static let quicklyBuiltByteCount = 4 << 20
+  private static let largeByteCount: UInt64 = 8 << 20
 
-  private func keptOrBuilt(_ file: borrowing OwnedDescriptor, _ order: TableOrder) throws -> UnwindTable? {
-    var memory = try TableFile.readHeaders(file, path: order.path)
-    // Most of a large file's bytes are its rules: with a build ID they need not be read to know that they are known.
-    if let cache, let key = Self.key(memory.bytes), key.buildID != nil, let kept = cache.table(of: key) { return kept }
-    if !order.isUrgent, memory.byteCount > Self.quicklyBuiltByteCount { Self.yield() }
-    try TableFile.readRest(file, path: order.path, into: &memory)
-    guard let cache, let key = Self.key(memory.bytes) else { return try UnwindTableBuilder.build(memory.bytes) }
+  /// Most of a large file's bytes are its rules: with a build ID they need not be read to know that they are known.
+  private func kept(_ headers: RawSpan) -> UnwindTable? {
+    guard let cache, let key = Self.key(headers), key.buildID != nil else { return nil }
+    return cache.table(of: key)
+  }
+
+  private static func built(
+    _ file: borrowing OwnedDescriptor, _ path: String, _ memory: inout ZeroedMemory, _ cache: TableCacheDirectory?
+  ) throws -> UnwindTable {
+    try TableFile.readRest(file, path: path, into: &memory)
+    guard let cache, let key = key(memory.bytes) else { return try UnwindTableBuilder.build(memory.bytes) }
     if key.buildID == nil, let kept = cache.table(of: key) { return kept }
     let built = try UnwindTableBuilder.build(memory.bytes)
-    // A table that cannot be kept is built again.
-    if built.rows.count >= Self.leastKeptRows { try? cache.keep(built, of: key) }
+    // A table that cannot be kept is built again. What it was built from is not needed for it.
+    memory = try ZeroedMemory(byteCount: 0)
+    if built.rows.count >= leastKeptRows { try? cache.keep(built, of: key) }
     return built
   }
 
