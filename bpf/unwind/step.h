@@ -61,7 +61,8 @@ UNWIND_INLINE int unwind_step(environment env, struct unwinder *u)
 	u64 word = 0, address;
 	int found;
 
-	if (u->mode == UNWIND_STEP) {
+	/* Whether a caller that was searched for is the right one the long way finds out. */
+	if (u->mode == UNWIND_STEP && !u->is_unproven) {
 		found = unwind_quickly(env, u);
 		if (found >= 0)
 			return found;
@@ -73,6 +74,13 @@ UNWIND_INLINE int unwind_step(environment env, struct unwinder *u)
 		if (unwind_word(env, u, u->scan_address, &word))
 			return unwind_end(u, u->reason);
 		address = word - 1;
+	} else if (u->mode == UNWIND_SWITCH) {
+		if (!u->switch_left)
+			return unwind_by_frame_pointer(env, u);
+		u->switch_left -= 1;
+		if (unwind_word(env, u, u->scan_address, &word))
+			word = 0;
+		address = word - 1;
 	} else {
 		address = s->pc - (s->flags & PYROREC_STATE_RETURN_ADDRESS);
 		known = unwind_recall(env, u, address);
@@ -83,6 +91,8 @@ UNWIND_INLINE int unwind_step(environment env, struct unwinder *u)
 		mapping = unwind_mapping_at(env, u, address);
 		if (u->mode == UNWIND_SCAN)
 			return unwind_judge_word(env, u, mapping, word);
+		if (u->mode == UNWIND_SWITCH)
+			return unwind_judge_switch(env, u, mapping, word);
 		if (!mapping)
 			return unwind_without_mapping(env, u);
 		found = unwind_rule_at(env, mapping, address);

@@ -128,7 +128,7 @@ final class TableWorkshop: TableSource, Sendable {
   /// Of this thread only. A kept table is read at once: that is soon done, and until then every sample carries its stack.
   private static func hurry() { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, -10) }
   /// The programs that are profiled come before what is built, unless stacks of theirs wait for it.
-  private static func yield() { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 5) }
+  fileprivate static func yield() { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 5) }
 
   private func finish(_ outcome: TableOutcome) {
     state.withLock { $0.finished.append(outcome) }
@@ -137,8 +137,25 @@ final class TableWorkshop: TableSource, Sendable {
   }
 
   private func table(_ order: TableOrder) throws(Postponed) -> UnwindTable? {
+    try order.build(cache: cache, beginLarge: { () throws(Postponed) in try beginLarge(order) }, endLarge: endLarge)
+  }
+}
+
+extension TableOrder {
+  /// - Parameter cache: where a large table may be kept already, and is kept otherwise.
+  /// - Returns: `nil` when the file cannot be read or does not say how to unwind its code.
+  func build(cache: TableCacheDirectory?) -> UnwindTable? {
+    build(cache: cache, beginLarge: { () throws(Never) in }, endLarge: {})
+  }
+
+  /// - Parameters:
+  ///   - beginLarge: called before a large file is built, which it may put off by an error.
+  ///   - endLarge: called after it.
+  fileprivate func build<Refusal: Error>(
+    cache: TableCacheDirectory?, beginLarge: () throws(Refusal) -> Void, endLarge: () -> Void
+  ) throws(Refusal) -> UnwindTable? {
     let table: UnwindTable?
-    switch order.source {
+    switch source {
     case .vdso(let range):
       // Safe: the kernel maps the vDSO for the life of the process.
       guard let start = unsafe UnsafeRawPointer(bitPattern: UInt(range.lowerBound)) else { return nil }
@@ -148,15 +165,15 @@ final class TableWorkshop: TableSource, Sendable {
       let duplicate = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
       guard duplicate >= 0 else { return nil }
       let file = OwnedDescriptor(owning: duplicate)
-      guard var memory = try? TableFile.readHeaders(file, path: order.path) else { return nil }
-      if let kept = kept(memory.bytes) {
+      guard var memory = try? TableFile.readHeaders(file, path: path) else { return nil }
+      if let kept = Self.kept(memory.bytes, cache) {
         table = kept
       } else {
         let isLarge = TableFile.restByteCount(memory.bytes) > Self.largeByteCount
-        if isLarge { try beginLarge(order) }
+        if isLarge { try beginLarge() }
         defer { if isLarge { endLarge() } }
-        if !order.isUrgent, memory.byteCount > Self.quicklyBuiltByteCount { Self.yield() }
-        table = try? Self.built(file, order.path, &memory, cache)
+        if !isUrgent, memory.byteCount > Self.quicklyBuiltByteCount { TableWorkshop.yield() }
+        table = try? Self.built(file, path, &memory, cache)
       }
     }
     guard let table, !table.rows.isEmpty else { return nil }
@@ -170,8 +187,8 @@ final class TableWorkshop: TableSource, Sendable {
   private static let largeByteCount: UInt64 = 8 << 20
 
   /// Most of a large file's bytes are its rules: with a build ID they need not be read to know that they are known.
-  private func kept(_ headers: RawSpan) -> UnwindTable? {
-    guard let cache, let key = Self.key(headers), key.buildID != nil else { return nil }
+  private static func kept(_ headers: RawSpan, _ cache: TableCacheDirectory?) -> UnwindTable? {
+    guard let cache, let key = key(headers), key.buildID != nil else { return nil }
     return cache.table(of: key)
   }
 
