@@ -5,8 +5,9 @@ import glob
 import re
 import signal
 from benchlib import *
+from everyday import everyday
 from symbolizing import dwarf, names
-from unwinding import unwinding
+from unwinding import compiler, compiling, unwinding
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--seconds", type=int, default=60)
@@ -402,8 +403,9 @@ def help_():
 
 PARTS = {"interrupt": interrupt, "system": system, "fast": fast, "start": start, "copies": copies, "convert": convert,
          "segments": segments, "tables": tables, "names": lambda: names(table, at, options), "dwarf": lambda: dwarf(table, at, options),
-         "help": help_,
-         "unwinding": lambda: unwinding(table, at, options.rounds)}
+         "help": help_, "unwinding": lambda: unwinding(table, at, options.rounds),
+         "compiler": lambda: compiler(table, at, options.rounds),
+         "everyday": lambda: everyday(table, at, options.rounds, options.seconds, compiling)}
 for part in options.parts:
     if part not in PARTS:
         parser.error("no part %s; there are %s" % (part, " ".join(PARTS)))

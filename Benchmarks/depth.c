@@ -1,5 +1,6 @@
-// depth DEPTH SECONDS: spends its time in `leaf`, DEPTH mutually recursive functions below main, whose frames are of many
-// sizes. Built with frame pointers and without.
+// depth DEPTH SECONDS [MIB]: spends its time in `leaf`, DEPTH mutually recursive functions below main, whose frames are of many
+// sizes. With MIB it walks through so much memory there, which drives everything else from the CPU's caches. Built with frame
+// pointers and without.
 #include <stdint.h>
 #include <stdlib.h>
 #include <time.h>
@@ -7,8 +8,13 @@
 #define NOINLINE __attribute__((noinline, noclone))
 static volatile uint64_t sink = 1;
 
+static volatile uint64_t *memory;
+static size_t memory_words;
+
 NOINLINE static void leaf(void) {
-  for (uint64_t i = 0; i < 200000; i++) sink += i * i;
+  // A word of every cache line.
+  for (size_t i = 0; i < memory_words; i += 8) memory[i] += 1;
+  if (!memory_words) for (uint64_t i = 0; i < 200000; i++) sink += i * i;
 }
 typedef void level(int);
 extern level *const volatile next[4];
@@ -27,6 +33,9 @@ level *const volatile next[4] = {first, second, third, fourth};
 
 int main(int argc, char **argv) {
   int depth = argc > 1 ? atoi(argv[1]) : 50;
+  memory_words = argc > 3 ? (size_t)atoi(argv[3]) << 17 : 0;
+  memory = calloc(memory_words + 1, 8);
+  if (!memory) return 1;
   time_t end = time(NULL) + (argc > 2 ? atoi(argv[2]) : 5);
   while (time(NULL) < end) next[depth % 4](depth);
   return 0;

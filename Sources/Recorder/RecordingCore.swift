@@ -114,10 +114,21 @@ package final class RecordingCore {
   package func scan(only: Set<UInt32>?, time: UInt64) {
     followsOnlyKnown = only != nil
     for pid in files.processes() where only?.contains(pid) ?? true {
-      if processes[pid] == nil { adopt(pid, time: time) }
+      var isRunning = false
+      if processes[pid] == nil, let process = adopt(pid, time: time), process.facts.isRunning {
+        isRunning = true
+        unwinder?.expectSamples(of: process)
+      }
+      // Samples are being taken: the first processes need not wait for the last.
+      if isRunning || changedProcesses.count >= Self.processesTold {
+        publishChanges()
+        _ = unwinder?.takeFinished()
+      }
     }
     publishChanges()
   }
+  /// So many processes are told of at a time while all are looked at.
+  private static let processesTold = 8
 
   /// Tells the sampler which mappings the processes have that changed.
   private func publishChanges() {

@@ -86,10 +86,13 @@ struct RowWriter: RowReceiver, ~Copyable {
 /// Rows while they are written: an array without its questions at every one.
 @safe struct RowBuffer: ~Copyable {
   private var start: UnsafeMutablePointer<UInt32>
-  private var capacity = 4096
+  private var capacity: Int
   private(set) var count = 0
 
-  init() { unsafe start = .allocate(capacity: capacity) }
+  init(capacity: Int = 4096) {
+    self.capacity = max(capacity, 1)
+    unsafe start = .allocate(capacity: self.capacity)
+  }
   deinit { unsafe start.deallocate() }
 
   @inline(__always) mutating func append(_ row: UInt32) {
@@ -115,34 +118,41 @@ struct RowWriter: RowReceiver, ~Copyable {
 }
 
 /// Puts parts together into one table; they come in order of address.
-struct RowJoiner {
-  private(set) var rows: [UInt32] = []
-  private(set) var pages: [(page: UInt64, row: Int)] = []
+struct RowJoiner: ~Copyable {
+  private var joined: RowBuffer
+  private var pages: [(page: UInt64, row: Int)] = []
   private var interner = RuleInterner(slotCount: 4096)
-  var rules: [UnwindRule] { interner.rules }
+  private var last: UInt32?
 
-  init(rowCount: Int) { rows.reserveCapacity(rowCount) }
+  init(rowCount: Int) { joined = RowBuffer(capacity: rowCount) }
 
   mutating func append(_ part: RowPart) {
     let numbers = part.rules.map { interner.number(of: $0) }
     var first = 0
     // Two parts may meet with one rule.
-    if let row = part.rows.first, let last = rows.last, translated(row, numbers) >> 16 == last >> 16 { first = 1 }
+    if let row = part.rows.first, let last, Self.translated(row, numbers.span) >> 16 == last >> 16 { first = 1 }
     for (index, entry) in part.pages.enumerated() {
       let end = index + 1 < part.pages.count ? part.pages[index + 1].row : part.rows.count
       let from = max(entry.row, first)
       guard from < end else { continue }
-      if pages.last?.page != entry.page { pages.append((entry.page, rows.count)) }
-      for place in from..<end { rows.append(translated(part.rows[place], numbers)) }
+      if pages.last?.page != entry.page { pages.append((entry.page, joined.count)) }
+      let rows = part.rows.span
+      let known = numbers.span
+      for place in from..<end { joined.append(Self.translated(rows[place], known)) }
+      last = Self.translated(rows[end - 1], known)
     }
   }
 
-  @inline(__always) private func translated(_ row: UInt32, _ numbers: [UInt16]) -> UInt32 {
+  @inline(__always) private static func translated(_ row: UInt32, _ numbers: Span<UInt16>) -> UInt32 {
     let number = row >> 16
     guard number >= UInt32(RuleNumber.first) else { return row }
     return row & 0xffff | UInt32(numbers[Int(number) - Int(RuleNumber.first)]) << 16
   }
 
+  func finish() -> RowPart { RowPart(pages: pages, rows: joined.array(), rules: interner.rules) }
+}
+
+extension RowPart {
   /// The index of every page from the first on, and the number of rows at the end.
   func pageStarts() -> [UInt32] {
     guard let first = pages.first, let last = pages.last else { return [] }

@@ -49,6 +49,9 @@ package struct UnwindTable: Hashable, Sendable {
     return rules[Int(number - RuleNumber.first)]
   }
 
-  /// What the rows, the index and the rules take in memory.
-  package var byteCount: Int { (rows.count + pageStarts.count) * 4 + rules.count * MemoryLayout<UnwindRule>.stride }
+  /// What the rows, the pages and the rules take in the sampler's memory, without the other tables that have the same rules.
+  package var byteCount: Int {
+    let pageCount = max(pageStarts.count - 1, 0)
+    return rows.count * 4 + pageCount * MemoryLayout<pyrorec_unwind_page>.stride + rules.count * MemoryLayout<UnwindRule>.stride
+  }
 }

@@ -39,14 +39,14 @@ package enum UnwindTableBuilder {
       pageStarts: joined.pageStarts(), rows: joined.rows, rules: joined.rules)
   }
 
-  private static func rows(of sources: UnwindSources, workers: Int) -> RowJoiner {
+  private static func rows(of sources: UnwindSources, workers: Int) -> RowPart {
     let count = (sources.blocks.count + blocksPerPart - 1) / blocksPerPart
     let parts = parallelMap(count: count, workers: workers) { index in
       sources.rows(ofBlocks: index * blocksPerPart..<min((index + 1) * blocksPerPart, sources.blocks.count))
     }
     var joiner = RowJoiner(rowCount: parts.reduce(0) { $0 + $1.rows.count })
     for part in parts { joiner.append(part) }
-    return joiner
+    return joiner.finish()
   }
 }
 

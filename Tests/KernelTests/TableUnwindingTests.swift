@@ -117,6 +117,18 @@ extension KernelTests {
     #expect(try recording.fact("samples.lost") == 0)
   }
 
+  @Test func `two hundred programs a second that live ten milliseconds are there under their own names, whole`() throws {
+    let recording = try Recording(of: [FixtureProgram.path("bare/swarm"), "3", "200"])
+    let found = try recording.stacks()
+    let stacks = found.stacks.filter { $0.name.hasPrefix("job") && $0.frames.contains("inner_hot") }
+    let all = stacks.reduce(0) { $0 + $1.count }
+    let chain = ["job_life", "outer", "middle", "inner_hot"]
+    let whole = stacks.reduce(0) { $0 + (Self.afterMain($1)?.starts(with: chain) == true ? $1.count : 0) }
+    #expect(all > 100 && Double(whole) > 0.98 * Double(all), "\(whole) of \(all): \(found.summary)")
+    #expect(Set(stacks.map(\.name)).count == 20)
+    #expect(try recording.fact("samples.lost") == 0)
+  }
+
   @Test func `the kernel's walk along frame pointers can be asked for`() throws {
     let recording = try Recording(of: [FixtureProgram.path("chain"), "1"], options: ["--unwind", "frame-pointers"])
     let complete = try #require(try recording.fact("unwind.complete"))

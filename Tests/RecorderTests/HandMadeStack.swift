@@ -75,12 +75,13 @@ struct HandMadeStack {
   /// The code lies at one place, and tests run at the same time.
   private static let codeIsThere = Mutex(())
 
-  func unwind(_ machine: ElfMachine = .x86_64) throws -> HostUnwinding {
-    if calls.isEmpty { return try unwindNow(machine) }
-    return try Self.codeIsThere.withLock { _ in try unwindNow(machine) }
+  /// The tables in memory, and how many mappings there are.
+  struct Loaded {
+    var arrays: UnwindArrays
+    var mappingCount: Int
   }
 
-  private func unwindNow(_ machine: ElfMachine) throws -> HostUnwinding {
+  func unwinder() throws -> Loaded {
     let arrays = try UnwindArrays(budget: 1 << 20, maps: nil)
     let store = TableStore(arrays)
     var count = 1
@@ -97,6 +98,17 @@ struct HandMadeStack {
         begin: anonymous.lowerBound, end: anonymous.upperBound, bias: 0, table: UInt64(PYROREC_ABSENCE_ANONYMOUS.rawValue))
       count = 2
     }
+    return Loaded(arrays: arrays, mappingCount: count)
+  }
+
+  func unwind(_ machine: ElfMachine = .x86_64) throws -> HostUnwinding { try unwind(by: unwinder(), machine) }
+
+  func unwind(by loaded: Loaded, _ machine: ElfMachine = .x86_64) throws -> HostUnwinding {
+    if calls.isEmpty { return try unwindNow(by: loaded, machine) }
+    return try Self.codeIsThere.withLock { _ in try unwindNow(by: loaded, machine) }
+  }
+
+  private func unwindNow(by loaded: Loaded, _ machine: ElfMachine) throws -> HostUnwinding {
     let stack = words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64($0 * 8)) } }
     let code = UnsafeMutableRawPointer(bitPattern: UInt(Self.code))
     if !calls.isEmpty {
@@ -119,7 +131,7 @@ struct HandMadeStack {
     var state = state
     state.sp = state.sp == 0 ? Self.base : state.sp
     return HostUnwinding(
-      from: state, after: [], in: arrays, mappings: 0..<count, stack: stack, machine: machine,
+      from: state, after: [], in: loaded.arrays, mappings: 0..<loaded.mappingCount, stack: stack, machine: machine,
       process: calls.isEmpty ? 0 : UInt32(getpid()))
   }
 }

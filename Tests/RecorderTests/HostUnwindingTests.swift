@@ -64,6 +64,61 @@ struct HostUnwindingTests {
     #expect(found.state.fp == 0x77)
   }
 
+  @Test func `a deep stack of few functions, seen again and again, is followed through windows of it`() throws {
+    var stack = HandMadeStack()
+    // A leaf; two that call each other, one of which saves the frame pointer; a third that is found by it; the outermost one.
+    stack.add(0x1000, HandMadeStack.sp(8))
+    stack.add(0x2000, HandMadeStack.sp(48))
+    stack.add(0x3000, HandMadeStack.sp(208, fpAt: -16))
+    stack.add(0x4000, HandMadeStack.fp(16, fpAt: -16))
+    stack.add(0x5000, RuleNumber.stop)
+    stack.state.pc = code + 0x1001
+    var expected = [code + 0x1001]
+    func call(from address: UInt64) {
+      stack.words.append(code + address)
+      expected.append(code + address)
+    }
+    for round in 0..<200 as Range<UInt64> {
+      call(from: 0x2001)
+      stack.words += [UInt64](repeating: round, count: 5)
+      call(from: 0x3001)
+      stack.words += [UInt64](repeating: round, count: 24)
+      // What it saved: where its caller's pair begins, in the middle of a frame of unknown size.
+      let pair = HandMadeStack.base + UInt64(stack.words.count + 2 + Int(round % 7)) * 8
+      stack.words.append(pair)
+      call(from: 0x4001)
+      stack.words += [UInt64](repeating: 9, count: Int(round % 7))
+      stack.words.append(0x77)
+    }
+    call(from: 0x5001)
+    stack.words += [UInt64](repeating: 0, count: 600)
+    let found = try stack.unwind()
+    #expect(found.frames == expected && result(found) == .complete && found.guesses == 0)
+  }
+
+  @Test func `every address has the rule of the last row at or below it, in crowded pages and in empty ones`() throws {
+    var numbers = SeededGenerator(seed: 5)
+    var stack = HandMadeStack()
+    // A page with a row at nearly every address, one with few, one with none, one whose rows lie at its very end.
+    var addresses = Set((0..<20_000).map { _ in UInt64.random(in: 0..<0x1_0000, using: &numbers) })
+    addresses.formUnion((0..<40).map { _ in UInt64.random(in: 0x1_0000..<0x2_0000, using: &numbers) })
+    addresses.formUnion([0x3_fff0, 0x3_ffff, 0x4_0000])
+    for address in addresses.sorted() {
+      stack.add(address, Bool.random(using: &numbers) ? RuleNumber.stop : RuleNumber.unsupported)
+    }
+    let table = stack.table
+    let first = try #require(addresses.min())
+    var asked = addresses.sorted().prefix(200) + addresses.sorted().suffix(50)
+    asked += (0..<600).map { _ in UInt64.random(in: first..<0x5_0000, using: &numbers) }
+    let unwinder = try stack.unwinder()
+    for address in asked {
+      let isStop = table.rule(at: ImageAddress(address)) == RuleNumber.stop
+      stack.state.pc = code + address
+      let found = try stack.unwind(by: unwinder)
+      #expect(result(found) == (isStop ? .complete : .unsupportedRule), "\(String(address, radix: 16))")
+    }
+  }
+
   @Test func `a realigned stack is found behind a pointer, and one behind an index`() throws {
     for isIndexed in [false, true] {
       var stack = HandMadeStack()

@@ -16,7 +16,7 @@ _Static_assert(offsetof(struct pyrorec_kernel_names, addresses) == PYROREC_NAMES
 _Static_assert(sizeof(struct pyrorec_kernel_names)
 	       == PYROREC_NAMES_HEADER_BYTES + PYROREC_NAME_SLOTS * (sizeof(__u64) + PYROREC_NAME_BYTES), "kernel names");
 _Static_assert(offsetof(struct pyrorec_sample, generation) == 56, "generation");
-_Static_assert(sizeof(struct pyrorec_unwind_page) == 8, "unwind page");
+_Static_assert(sizeof(struct pyrorec_unwind_page) == 64, "unwind page");
 _Static_assert(sizeof(struct pyrorec_unwind_mapping) == 32, "unwind mapping");
 _Static_assert(sizeof(struct pyrorec_unwind_mappings) == 4 << 20, "unwind mappings");
 _Static_assert(sizeof(struct pyrorec_unwind_process) == 16, "unwind process");

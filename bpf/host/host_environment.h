@@ -10,9 +10,13 @@
 
 #include "unwind/unwinder.h"
 
+/* Few, because one stack is unwound at a time. */
+#define REMEMBERED 32
+
 struct host_environment {
 	const struct pyrorec_host_memory *memory;
 	u64 *frames;
+	struct unwind_remembered remembered[2 * REMEMBERED];
 	/* Of the stack, up to the end of what was looked at. */
 	u64 stack_used;
 };
@@ -69,7 +73,7 @@ static const struct pyrorec_unwind_mapping *environment_mapping(environment env,
 	return index < env->memory->mapping_count ? &env->memory->mappings[index] : &none;
 }
 
-static const struct pyrorec_unwind_page *environment_page(environment env, u32 index)
+static struct pyrorec_unwind_page *environment_page(environment env, u32 index)
 {
 	return index < env->memory->page_count ? &env->memory->pages[index] : 0;
 }
@@ -84,21 +88,9 @@ static const struct pyrorec_unwind_rule *environment_rule(environment env, u32 i
 	return index < env->memory->rule_count ? &env->memory->rules[index] : 0;
 }
 
-static int environment_cached(environment env, struct unwinder *u, u64 address, int *rule)
+static struct unwind_remembered *environment_remembered(environment env, u64 address)
 {
-	(void)env, (void)u, (void)address, (void)rule;
-	return 0;
-}
-
-static void environment_cache(environment env, struct unwinder *u, u64 address, u32 rule)
-{
-	(void)env, (void)u, (void)address, (void)rule;
-}
-
-static void environment_touch(environment env, u32 page)
-{
-	if (env->memory->touched && page < env->memory->page_count)
-		__atomic_store_n(&env->memory->touched[page], 1, __ATOMIC_RELAXED);
+	return &env->remembered[(address * 0x9e3779b97f4a7c15ull >> 59) % REMEMBERED * 2];
 }
 
 static void environment_push(environment env, u32 index, u64 pc)

@@ -5,27 +5,23 @@
 
 #include "unwinder.h"
 
-/* What an address was found to mean. A generation is never given twice, so an entry of another one can never match. */
-struct unwind_cache_entry {
-	u64 address;
-	/* The generation from bit 16 on, below it the rule. */
-	u64 meaning;
-};
-
-#define UNWIND_CACHE_BITS 12
+#define UNWIND_REMEMBERED_BITS 12
 
 /* What one sample is put together in, because only its used part goes to the ring buffer. */
 struct unwind_scratch {
-	struct pyrorec_sample sample;
+	/* First, where short offsets reach it. */
 	struct unwinder unwinder;
 	/* Where the thread stood, when its stack is copied whatever is found. */
 	struct pyrorec_unwind_state innermost;
-	struct unwind_cache_entry cache[1 << UNWIND_CACHE_BITS];
+	struct pyrorec_sample sample;
+	/* Two that share a line of the CPU's cache, for each of so many addresses. */
+	struct unwind_remembered remembered[1 << UNWIND_REMEMBERED_BITS] __attribute__((aligned(64)));
 };
 
-/* One a CPU. An array instead of a per-CPU one, whose values end at 32 KiB. */
+/* One a CPU. An array instead of a per-CPU one, whose values end at 32 KiB. What can be mapped begins with a page. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct unwind_scratch);
@@ -47,15 +43,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct pyrorec_unwind_page);
 } unwind_pages SEC(".maps");
-
-/* By page: the recorder sets it to 0, a search to 1. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, PYROREC_MAX_PAGES);
-	__type(key, __u32);
-	__type(value, __u64);
-} unwind_touched SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -109,7 +96,7 @@ UNWIND_INLINE const struct pyrorec_unwind_mapping *environment_mapping(environme
 	return all ? &all->entry[index & (PYROREC_MAX_MAPPINGS - 1)] : 0;
 }
 
-UNWIND_INLINE const struct pyrorec_unwind_page *environment_page(environment env, u32 index)
+UNWIND_INLINE struct pyrorec_unwind_page *environment_page(environment env, u32 index)
 {
 	return bpf_map_lookup_elem(&unwind_pages, &index);
 }
@@ -124,37 +111,11 @@ UNWIND_INLINE const struct pyrorec_unwind_rule *environment_rule(environment env
 	return bpf_map_lookup_elem(&unwind_rules, &index);
 }
 
-UNWIND_INLINE void environment_touch(environment env, u32 page)
-{
-	u64 *touched = bpf_map_lookup_elem(&unwind_touched, &page);
-	if (touched && !*touched)
-		*touched = 1;
-}
-
-UNWIND_INLINE struct unwind_cache_entry *cache_entry(environment env, u64 address)
+UNWIND_INLINE struct unwind_remembered *environment_remembered(environment env, u64 address)
 {
 	/* Fibonacci hashing: neighbours end far apart. */
-	u32 index = (u32)(address * 0x9e3779b97f4a7c15ull >> (64 - UNWIND_CACHE_BITS));
-	return &env->cache[index & ((1 << UNWIND_CACHE_BITS) - 1)];
-}
-
-UNWIND_INLINE int environment_cached(environment env, struct unwinder *u, u64 address, int *rule)
-{
-	struct unwind_cache_entry *entry = cache_entry(env, address);
-	u64 meaning = entry->meaning;
-
-	if (entry->address != address || meaning >> 16 != u->generation)
-		return 0;
-	*rule = meaning & 0xffff;
-	return 1;
-}
-
-UNWIND_INLINE void environment_cache(environment env, struct unwinder *u, u64 address, u32 rule)
-{
-	struct unwind_cache_entry *entry = cache_entry(env, address);
-
-	entry->address = address;
-	entry->meaning = u->generation << 16 | (rule & 0xffff);
+	u32 index = (u32)(address * 0x9e3779b97f4a7c15ull >> (64 - UNWIND_REMEMBERED_BITS));
+	return &env->remembered[index & ((1 << UNWIND_REMEMBERED_BITS) - 2)];
 }
 
 UNWIND_INLINE void environment_push(environment env, u32 index, u64 pc)

@@ -5,27 +5,69 @@
 
 #include "unwinder.h"
 
+/* Moves the window to `address`; 0 when it could be read. */
+UNWIND_ASIDE int unwind_move_window(environment env, struct unwinder *u, u64 address)
+{
+	/* To the end of the page, because the next one may not be there, and a read is all or nothing. */
+	u64 bytes = UNWIND_WINDOW_BYTES - (address & (UNWIND_WINDOW_BYTES - 1));
+
+	if (bytes < UNWIND_WINDOW_LEAST)
+		bytes = UNWIND_WINDOW_BYTES;
+	u->window_reach = 0;
+	if (environment_read(env, u->window, bytes, address))
+		return 1;
+	u->window_base = address;
+	u->window_reach = bytes - 7;
+	return 0;
+}
+
+UNWIND_INLINE int unwind_in_window(const struct unwinder *u, u64 address)
+{
+	return address - u->window_base < u->window_reach;
+}
+
+/* The word at `address`, which is in the window. */
+UNWIND_INLINE u64 unwind_window_word(const struct unwinder *u, u64 address)
+{
+	u64 value;
+	__builtin_memcpy(&value, &u->window[(address - u->window_base) & (UNWIND_WINDOW_BYTES - 1)], 8);
+	return value;
+}
+
+/* UNWIND_WORD_READS: Benchmarks/ also measure what it costs to read every word by itself. */
+
 /* 0 when `*value` is the word at `address`. */
 UNWIND_INLINE int unwind_word(environment env, struct unwinder *u, u64 address, u64 *value)
 {
-	u64 offset = address - u->window_base;
-	if (u->window_bytes < 8 || offset > u->window_bytes - 8) {
-		/* To the end of the page, because the next one may not be there, and a read is all or nothing. */
-		u64 bytes = UNWIND_WINDOW_BYTES - (address & (UNWIND_WINDOW_BYTES - 1));
-		if (bytes < UNWIND_WINDOW_LEAST)
-			bytes = UNWIND_WINDOW_BYTES;
-		u->window_bytes = 0;
-		if (environment_read(env, u->window, bytes, address)) {
-			environment_use(env, address, 8);
-			return environment_read(env, value, 8, address);
-		}
-		u->window_base = address;
-		u->window_bytes = bytes;
-		offset = 0;
-	}
+#ifdef UNWIND_WORD_READS
+	return environment_read(env, value, 8, address);
+#endif
 	environment_use(env, address, 8);
-	offset &= UNWIND_WINDOW_BYTES - 1;
-	__builtin_memcpy(value, &u->window[offset], 8);
+	if (!unwind_in_window(u, address) && unwind_move_window(env, u, address))
+		return environment_read(env, value, 8, address);
+	*value = unwind_window_word(u, address);
+	return 0;
+}
+
+/* 0 when `*ra` is the word at `ra_address` and, if that is wanted, `*fp` the one at `fp_address`; else neither may be used. */
+UNWIND_INLINE int unwind_two_words(
+	environment env, struct unwinder *u, u64 ra_address, u64 *ra, u64 fp_address, u64 *fp, u32 wants_fp)
+{
+#ifdef UNWIND_WORD_READS
+	return environment_read(env, ra, 8, ra_address) || (wants_fp && environment_read(env, fp, 8, fp_address));
+#endif
+	if (!unwind_in_window(u, ra_address) || !unwind_in_window(u, fp_address)) {
+		/* From the lower of the two on: the next frames lie above. */
+		u64 lower = fp_address < ra_address ? fp_address : ra_address;
+		if (unwind_move_window(env, u, lower) || !unwind_in_window(u, ra_address) || !unwind_in_window(u, fp_address))
+			return 1;
+	}
+	environment_use(env, ra_address, 8);
+	*ra = unwind_window_word(u, ra_address);
+	if (wants_fp) {
+		environment_use(env, fp_address, 8);
+		*fp = unwind_window_word(u, fp_address);
+	}
 	return 0;
 }
 

@@ -3,7 +3,7 @@
 #ifndef PYROREC_UNWIND_STEP_H
 #define PYROREC_UNWIND_STEP_H
 
-#include "rules.h"
+#include "remember.h"
 #include "search.h"
 
 /* A word of a scan: is it a return address? */
@@ -56,11 +56,17 @@ UNWIND_INLINE int unwind_without_mapping(environment env, struct unwinder *u)
 UNWIND_INLINE int unwind_step(environment env, struct unwinder *u)
 {
 	struct pyrorec_unwind_state *s = &u->state;
+	const struct unwind_remembered *known = 0;
 	const struct pyrorec_unwind_mapping *mapping;
-	u64 word = 0, address = s->pc;
-	u32 count = u->frame_count;
-	int found = 0;
+	u64 word = 0, address;
+	int found;
 
+	/* Whether a caller that was searched for is the right one the long way finds out. */
+	if (u->mode == UNWIND_STEP && !u->is_unproven) {
+		found = unwind_quickly(env, u);
+		if (found >= 0)
+			return found;
+	}
 	if (u->mode == UNWIND_SCAN) {
 		if (!u->scans_left)
 			return unwind_end(u, u->reason);
@@ -75,10 +81,13 @@ UNWIND_INLINE int unwind_step(environment env, struct unwinder *u)
 		if (unwind_word(env, u, u->scan_address, &word))
 			word = 0;
 		address = word - 1;
-	} else if (s->flags & PYROREC_STATE_RETURN_ADDRESS) {
-		address -= 1;
+	} else {
+		address = s->pc - (s->flags & PYROREC_STATE_RETURN_ADDRESS);
+		known = unwind_recall(env, u, address);
 	}
-	if (u->mode >= UNWIND_SCAN || !environment_cached(env, u, address, &found)) {
+	if (known) {
+		found = known->meaning & 0xffff;
+	} else {
 		mapping = unwind_mapping_at(env, u, address);
 		if (u->mode == UNWIND_SCAN)
 			return unwind_judge_word(env, u, mapping, word);
@@ -88,7 +97,7 @@ UNWIND_INLINE int unwind_step(environment env, struct unwinder *u)
 			return unwind_without_mapping(env, u);
 		found = unwind_rule_at(env, mapping, address);
 		if (found >= 0)
-			environment_cache(env, u, address, found);
+			unwind_remember(env, u, address, found);
 	}
 	if (u->mode == UNWIND_CHECK_GUESS) {
 		unwind_note_guess(u, PYROREC_GUESS_FRAME_POINTER);
@@ -96,10 +105,10 @@ UNWIND_INLINE int unwind_step(environment env, struct unwinder *u)
 	}
 	if (found < 0)
 		return unwind_end(u, PYROREC_UNWIND_TABLES_PENDING);
-	if (count >= PYROREC_MAX_USER_FRAMES)
+	if (u->frame_count >= PYROREC_MAX_USER_FRAMES)
 		return unwind_end(u, PYROREC_UNWIND_TRUNCATED_BY_DEPTH);
-	environment_push(env, count, s->pc);
-	u->frame_count = count + 1;
+	environment_push(env, u->frame_count, s->pc);
+	u->frame_count += 1;
 	return unwind_by_number(env, u, found);
 }
 

@@ -9,12 +9,10 @@
  *   int environment_read_code(environment, void *to, u32 bytes, u64 address)         the same, of what does not change
  *   u32 environment_unreadable(environment, u64 address)                             the result when a stack word is not there
  *   const struct pyrorec_unwind_mapping *environment_mapping(environment, u32 index)
- *   const struct pyrorec_unwind_page *environment_page(environment, u32 index)
+ *   struct pyrorec_unwind_page *environment_page(environment, u32 index)
  *   const struct pyrorec_unwind_chunk *environment_chunk(environment, u32 index)
  *   const struct pyrorec_unwind_rule *environment_rule(environment, u32 index)       these four: null when there is none
- *   int environment_cached(environment, struct unwinder *, u64 address, int *rule)   1 when it knows the rule
- *   void environment_cache(environment, struct unwinder *, u64 address, u32 rule)
- *   void environment_touch(environment, u32 page)                                    the page was needed
+ *   struct unwind_remembered *environment_remembered(environment, u64 address)       the two that the address may be among
  *   void environment_push(environment, u32 index, u64 pc)                            index < PYROREC_MAX_USER_FRAMES
  */
 #ifndef PYROREC_UNWINDER_H
@@ -29,6 +27,8 @@ typedef __u64 u64;
 typedef __s64 s64;
 
 #define UNWIND_INLINE static inline __attribute__((always_inline))
+/* What is seldom needed stands once, out of the way: code that is run must come into the caches first. */
+#define UNWIND_ASIDE static __attribute__((noinline))
 
 /*
  * Searches compute with a sign instead of branching: where the verifier would follow both ways of every branch of every
@@ -57,6 +57,24 @@ typedef __s64 s64;
 /* Rule numbers for what has no table, next to those of pyrorec_unwind.h. */
 #define UNWIND_RULE_NO_TABLE 7
 
+/* What an address was found to mean. A generation is never given twice, so one of another generation can never match. */
+struct unwind_remembered {
+	u64 address;
+	/* The generation from bit 16 on, below it the number of the rule. */
+	u64 meaning;
+	/*
+	 * The rule itself, when it is of the plain kind: the CFA an offset from the stack or the frame pointer, the return address
+	 * and, if it is saved, the frame pointer at offsets from it.
+	 */
+	__s32 cfa_offset;
+	__s32 ra_offset;
+	__s32 fp_offset;
+	u8 is_plain;
+	u8 cfa_is_fp;
+	u8 saves_fp;
+	u8 reserved;
+};
+
 enum unwind_mode {
 	/* Find the rule for `state.pc` and step to the caller. */
 	UNWIND_STEP = 0,
@@ -74,6 +92,8 @@ struct unwinder {
 	u64 generation;
 	u32 first_mapping;
 	u32 mapping_count;
+	/* Where an address was found last, among `mapping_count`: most callers are in the same image. */
+	u32 last_mapping;
 	u32 mode;
 	u32 frame_count;
 	/* Whether to stop at an address without mapping, because somebody who knows newer ones goes on from there. */
@@ -86,6 +106,7 @@ struct unwinder {
 	u64 scan_fp;
 	u32 scan_frame;
 	u32 can_scan_on;
+	u32 reserved32;
 	/* enum pyrorec_unwind_result: how it ended; why the last guess was made. */
 	u8 result;
 	u8 reason;
@@ -101,7 +122,8 @@ struct unwinder {
 	u16 switch_left;
 	u16 is_unproven;
 	u64 window_base;
-	u64 window_bytes;
+	/* A word that begins less than this behind the base is in the window with all of it; 0 when there is none. */
+	u64 window_reach;
 	u8 window[UNWIND_WINDOW_BYTES + 8];
 };
 
@@ -109,6 +131,7 @@ UNWIND_INLINE void unwind_begin(struct unwinder *u)
 {
 	u->mode = UNWIND_STEP;
 	u->frame_count = 0;
+	u->last_mapping = 0;
 	u->stops_at_unknown = 0;
 	u->scans_left = UNWIND_SCAN_WORDS;
 	u->can_scan_on = 0;
@@ -120,7 +143,7 @@ UNWIND_INLINE void unwind_begin(struct unwinder *u)
 	u->switch_left = UNWIND_SWITCH_WORDS;
 	u->is_unproven = 0;
 	u->window_base = 0;
-	u->window_bytes = 0;
+	u->window_reach = 0;
 }
 
 /* Every step ends in 0 to go on or 1 when `result` says how it ended. */

@@ -118,8 +118,7 @@ import Unwind
           budget: settings.unwindTableBytes,
           maps: UnwindArrays.Maps(
             chunks: descriptor(UnwindMapNames.chunks), pages: descriptor(UnwindMapNames.pages),
-            touched: descriptor(UnwindMapNames.touched), mappings: descriptor(UnwindMapNames.mappings),
-            rules: descriptor(UnwindMapNames.rules)))
+            mappings: descriptor(UnwindMapNames.mappings), rules: descriptor(UnwindMapNames.rules)))
         processPointers = ProcessPointers(map: descriptor(UnwindMapNames.processes))
       } catch { throw .systemCall(error) }
     }

@@ -17,6 +17,8 @@ struct ProcessFacts {
   var isKernelThread = false
   /// Whether nothing is left of it but its number: it has no arguments any more.
   var isZombie = false
+  /// Whether its first thread was on a CPU, or waited for one, when `stat` was read.
+  var isRunning = false
 
   /// Bytes of a command line that are kept: enough to tell two programs apart, not a megabyte of arguments.
   static let commandLineLimit = 16 * 1024
@@ -95,6 +97,7 @@ struct ProcessFacts {
     let fields = text[(close + 1)...].split { $0 == 0x20 || $0 == 0x0a }
     func number(_ index: Int) -> UInt64 { UInt64(String(decoding: fields[index], as: UTF8.self)) ?? 0 }
     guard fields.count > 19 else { return false }
+    isRunning = fields.first?.elementsEqual("R".utf8) ?? false
     parent = UInt32(truncatingIfNeeded: number(1))
     isKernelThread = number(6) & Self.kernelThreadFlag != 0
     startNanoseconds = number(19).multipliedReportingOverflow(by: Self.nanosecondsPerTick).partialValue

@@ -17,9 +17,6 @@ final class StackUnwinder {
   private var images: [UnwindImage] = []
   private var vdso: UnwindImage?
   private let vdsoRange: Range<UInt64>?
-  /// Every layout that something still points to, by generation.
-  private var layouts: [UInt64: WeakLayout] = [:]
-  private struct WeakLayout { weak var layout: UnwindLayout? }
   /// The generation that the next layout gets.
   private(set) var nextGeneration: UInt64 = 1
 
@@ -116,37 +113,31 @@ final class StackUnwinder {
       return nil
     }
     var images: [UnwindImage?] = []
+    var places: [UnwindLayout.Place] = []
     images.reserveCapacity(count)
+    places.reserveCapacity(count)
     for (index, mapping) in mappings.enumerated() {
       see(mapping.image)
       let image = mapping.image.unwinding
+      let place = UnwindLayout.Place(start: mapping.start, end: mapping.end, fileOffset: mapping.fileOffset)
       images.append(image)
+      places.append(place)
       let stored = image?.stored
       // Safe: the extent lies within the mappings, which the allocator was made for.
       unsafe arrays.mappings[extent.first + index] = pyrorec_unwind_mapping(
         begin: mapping.start, end: mapping.end,
         bias: stored?.bias(start: mapping.start, end: mapping.end, fileOffset: mapping.fileOffset) ?? mapping.start &- mapping.fileOffset,
-        table: Self.word(image, Place(start: mapping.start, end: mapping.end, fileOffset: mapping.fileOffset)))
+        table: Self.word(image, place))
     }
-    let layout = UnwindLayout(extent, generation: nextGeneration, images: images) { [weak self] extent in
+    let layout = UnwindLayout(extent, generation: nextGeneration, images: images, places: places) { [weak self] extent in
       self?.retired.mappings.append(extent)
     }
     nextGeneration += 1
-    layouts[layout.generation] = WeakLayout(layout: layout)
-    layoutMappings[layout.generation] = mappings.map {
-      Place(start: $0.start, end: $0.end, fileOffset: $0.fileOffset)
-    }
+    for (index, image) in images.enumerated() { image?.use(by: layout, at: index) }
     process.layout = layout
     totals.layouts += 1
     return layout
   }
-
-  private struct Place {
-    var start: UInt64
-    var end: UInt64
-    var fileOffset: UInt64
-  }
-  private var layoutMappings: [UInt64: [Place]] = [:]
 
   /// What the sampler was told: it must not be given to others while the sampler may look at it.
   private var pointed: [UInt32: UnwindLayout] = [:]
@@ -159,12 +150,19 @@ final class StackUnwinder {
     pointed[process.pid] = layout
   }
 
+  /// Its tables come before those of processes that sleep.
+  func expectSamples(of process: RecordedProcess) {
+    for mapping in process.mappings {
+      if let image = mapping.image.unwinding, case .ordered = image.state { order(image, isUrgent: true) }
+    }
+  }
+
   func forget(_ pid: UInt32) {
     pointers.forget(pid)
     pointed[pid] = nil
   }
 
-  private static func word(_ image: UnwindImage?, _ place: Place) -> UInt64 {
+  private static func word(_ image: UnwindImage?, _ place: UnwindLayout.Place) -> UInt64 {
     guard let image else { return UInt64(PYROREC_ABSENCE_ANONYMOUS.rawValue) }
     switch image.state {
     case .loaded(let table):
@@ -180,22 +178,14 @@ final class StackUnwinder {
 
   /// Writes the image's new state into every mapping of it.
   private func publish(_ image: UnwindImage) {
-    for (generation, weak) in layouts {
-      guard let layout = weak.layout else {
-        layouts[generation] = nil
-        layoutMappings[generation] = nil
-        continue
+    image.forEachUse { layout, index in
+      let place = layout.places[index]
+      let at = layout.extent.first + index
+      if let bias = image.stored?.bias(start: place.start, end: place.end, fileOffset: place.fileOffset) {
+        // Safe: within the mappings, as when it was written first.
+        unsafe arrays.mappings[at].bias = bias
       }
-      guard let places = layoutMappings[generation] else { continue }
-      for index in layout.images.indices where layout.images[index] === image {
-        let place = places[index]
-        let at = layout.extent.first + index
-        if let bias = image.stored?.bias(start: place.start, end: place.end, fileOffset: place.fileOffset) {
-          // Safe: within the mappings, as when it was written first.
-          unsafe arrays.mappings[at].bias = bias
-        }
-        arrays.setTable(Self.word(image, place), ofMapping: at)
-      }
+      arrays.setTable(Self.word(image, place), ofMapping: at)
     }
   }
 
@@ -238,7 +228,7 @@ final class StackUnwinder {
       publish(image)
       return
     }
-    guard tables.hasRoomInAll(rows: table.rows.count) else {
+    guard tables.hasRoomInAll(table) else {
       totals.tablesOverBudget += 1
       return giveUp(image)
     }

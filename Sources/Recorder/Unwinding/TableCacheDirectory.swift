@@ -22,10 +22,11 @@ package struct TableCacheDirectory: Sendable {
 
   /// The table kept under `key`; `nil` when there is none that can be believed.
   package func table(of key: UnwindTableKey) -> UnwindTable? {
-    guard let opened = directory.open(key.name),
-      let bytes = try? opened.file.read(at: 0, count: opened.byteCount, path: opened.path),
-      let table = UnwindTableCache.decode(bytes.borrowedBytes, key)
-    else { return nil }
+    guard let opened = directory.open(key.name) else { return nil }
+    // Mapped, because what is taken out of it is all that is needed of it; kept files are replaced, never changed.
+    guard let bytes = try? MappedFile(opened.file, path: opened.path), let table = UnwindTableCache.decode(bytes.bytes, key) else {
+      return nil
+    }
     directory.touch(opened.file)
     return table
   }

@@ -14,7 +14,8 @@ enum TableFile {
   private static let smallSection: UInt64 = 1 << 20
   private static let head = 64 * 1024
 
-  static func read(_ file: borrowing OwnedDescriptor, path: String) throws(SystemCallError) -> ZeroedMemory {
+  /// What tells the file from others: its headers, and where it has a build ID all that its table is kept under.
+  static func readHeaders(_ file: borrowing OwnedDescriptor, path: String) throws(SystemCallError) -> ZeroedMemory {
     let status = try file.status(path: path)
     let size = UInt64(max(status.st_size, 0))
     guard status.st_mode & S_IFMT == S_IFREG, size <= maximumByteCount else {
@@ -25,24 +26,36 @@ enum TableFile {
     if let header = sectionTable(memory.bytes) {
       try copy(file, path, offset: header.offset, count: header.count, size: size, into: &memory)
     }
-    // The names of sections come before what is chosen by them.
-    for pass in 0..<2 {
-      for (offset, count) in extents(in: memory.bytes, names: pass == 0) {
-        try copy(file, path, offset: offset, count: count, size: size, into: &memory)
-      }
+    for (offset, count) in headerExtents(in: memory.bytes) {
+      try copy(file, path, offset: offset, count: count, size: size, into: &memory)
     }
     return memory
   }
 
-  private static func extents(in bytes: RawSpan, names: Bool) -> [(offset: UInt64, count: UInt64)] {
-    guard let elf = try? ElfFile(bytes) else { return [] }
-    if names {
-      // Which string table holds them is not told apart: they are small.
-      return elf.sections.filter { $0.kind == .stringTable && $0.byteCount <= smallSection }.map { ($0.fileOffset.rawValue, $0.byteCount) }
-        // The build ID, which a kept table is found by.
-        + elf.sections.filter { $0.kind == .note && $0.byteCount <= smallSection }.map { ($0.fileOffset.rawValue, $0.byteCount) }
-        + elf.segments.filter { $0.kind == .note && $0.fileByteCount <= smallSection }.map { ($0.fileOffset.rawValue, $0.fileByteCount) }
+  /// The rest of what the table is built from, into what `readHeaders` gave.
+  static func readRest(_ file: borrowing OwnedDescriptor, path: String, into memory: inout ZeroedMemory) throws(SystemCallError) {
+    for (offset, count) in tableExtents(in: memory.bytes) {
+      try copy(file, path, offset: offset, count: count, size: UInt64(memory.bytes.byteCount), into: &memory)
     }
+  }
+
+  /// Bytes that `readRest` brings.
+  static func restByteCount(_ headers: RawSpan) -> UInt64 {
+    tableExtents(in: headers).reduce(0) { $0 &+ min($1.count, UInt64(headers.byteCount)) }
+  }
+
+  private static func headerExtents(in bytes: RawSpan) -> [(offset: UInt64, count: UInt64)] {
+    guard let elf = try? ElfFile(bytes) else { return [] }
+    // The names of sections, by which the rest is chosen. Which string table holds them is not told apart: they are small.
+    return elf.sections.filter { $0.kind == .stringTable && $0.byteCount <= smallSection }.map { ($0.fileOffset.rawValue, $0.byteCount) }
+      // The build ID, which a kept table is found by.
+      + elf.sections.filter { $0.kind == .note && $0.byteCount <= smallSection }.map { ($0.fileOffset.rawValue, $0.byteCount) }
+      + elf.segments.filter { $0.kind == .note && $0.fileByteCount <= smallSection }.map { ($0.fileOffset.rawValue, $0.fileByteCount) }
+      + elf.segments.filter { $0.kind == .ehFrameHeader }.map { ($0.fileOffset.rawValue, $0.fileByteCount) }
+  }
+
+  private static func tableExtents(in bytes: RawSpan) -> [(offset: UInt64, count: UInt64)] {
+    guard let elf = try? ElfFile(bytes) else { return [] }
     return UnwindInput.extents(of: elf).map { ($0.fileOffset.rawValue, $0.byteCount) }
   }
 

@@ -41,6 +41,9 @@ final class TableWorkshop: TableSource, Sendable {
   private struct State {
     var orders: [TableOrder] = []
     var finished: [TableOutcome] = []
+    /// One large file is built at a time, because each takes its size in memory; the others wait here.
+    var isBuildingLarge = false
+    var postponed: [TableOrder] = []
   }
   private let state = Mutex(State())
   private let queues: [DispatchQueue]
@@ -93,10 +96,39 @@ final class TableWorkshop: TableSource, Sendable {
 
   private func work() {
     guard let order = state.withLock({ $0.orders.popLast() }) else { return }
-    // The programs that are profiled come first, unless stacks of theirs wait. Only this thread.
-    _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, order.isUrgent ? -10 : 5)
-    finish(.table(number: order.number, table(order)))
+    Self.hurry()
+    do {
+      finish(.table(number: order.number, try table(order)))
+    } catch {
+      // Comes again when the large file is done that is being built.
+    }
   }
+
+  private struct Postponed: Error {}
+
+  private func beginLarge(_ order: TableOrder) throws(Postponed) {
+    let isPostponed = state.withLock { state in
+      if state.isBuildingLarge { state.postponed.append(order) }
+      defer { state.isBuildingLarge = true }
+      return state.isBuildingLarge
+    }
+    if isPostponed { throw Postponed() }
+  }
+
+  private func endLarge() {
+    let hasNext = state.withLock { state in
+      state.isBuildingLarge = false
+      guard !state.postponed.isEmpty else { return false }
+      state.orders.append(state.postponed.removeFirst())
+      return true
+    }
+    if hasNext { queues[next.wrappingAdd(1, ordering: .relaxed).newValue % queues.count].async { self.work() } }
+  }
+
+  /// Of this thread only. A kept table is read at once: that is soon done, and until then every sample carries its stack.
+  private static func hurry() { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, -10) }
+  /// The programs that are profiled come before what is built, unless stacks of theirs wait for it.
+  fileprivate static func yield() { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 5) }
 
   private func finish(_ outcome: TableOutcome) {
     state.withLock { $0.finished.append(outcome) }
@@ -104,13 +136,24 @@ final class TableWorkshop: TableSource, Sendable {
     _ = unsafe Glibc.write(descriptor, &one, 8)
   }
 
-  private func table(_ order: TableOrder) -> UnwindTable? { order.build(cache: cache) }
+  private func table(_ order: TableOrder) throws(Postponed) -> UnwindTable? {
+    try order.build(cache: cache, beginLarge: { () throws(Postponed) in try beginLarge(order) }, endLarge: endLarge)
+  }
 }
 
 extension TableOrder {
   /// - Parameter cache: where a large table may be kept already, and is kept otherwise.
   /// - Returns: `nil` when the file cannot be read or does not say how to unwind its code.
   func build(cache: TableCacheDirectory?) -> UnwindTable? {
+    build(cache: cache, beginLarge: { () throws(Never) in }, endLarge: {})
+  }
+
+  /// - Parameters:
+  ///   - beginLarge: called before a large file is built, which it may put off by an error.
+  ///   - endLarge: called after it.
+  fileprivate func build<Refusal: Error>(
+    cache: TableCacheDirectory?, beginLarge: () throws(Refusal) -> Void, endLarge: () -> Void
+  ) throws(Refusal) -> UnwindTable? {
     let table: UnwindTable?
     switch source {
     case .vdso(let range):
@@ -122,8 +165,16 @@ extension TableOrder {
       let duplicate = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
       guard duplicate >= 0 else { return nil }
       let file = OwnedDescriptor(owning: duplicate)
-      guard let memory = try? TableFile.read(file, path: path) else { return nil }
-      table = Self.keptOrBuilt(memory.bytes, cache)
+      guard var memory = try? TableFile.readHeaders(file, path: path) else { return nil }
+      if let kept = Self.kept(memory.bytes, cache) {
+        table = kept
+      } else {
+        let isLarge = TableFile.restByteCount(memory.bytes) > Self.largeByteCount
+        if isLarge { try beginLarge() }
+        defer { if isLarge { endLarge() } }
+        if !isUrgent, memory.byteCount > Self.quicklyBuiltByteCount { TableWorkshop.yield() }
+        table = try? Self.built(file, path, &memory, cache)
+      }
     }
     guard let table, !table.rows.isEmpty else { return nil }
     return table
@@ -131,14 +182,31 @@ extension TableOrder {
 
   /// Building takes most where the file is large; a small file is built faster than it is looked up.
   private static let leastKeptRows = 4096
+  /// A file of so many bytes at most is built in a millisecond or two.
+  private static let quicklyBuiltByteCount = 4 << 20
+  private static let largeByteCount: UInt64 = 8 << 20
 
-  private static func keptOrBuilt(_ file: RawSpan, _ cache: TableCacheDirectory?) -> UnwindTable? {
-    guard let cache, let elf = try? ElfFile(file) else { return try? UnwindTableBuilder.build(file) }
-    let key = UnwindTableKey(elf)
-    if let kept = cache.table(of: key) { return kept }
-    guard let built = try? UnwindTableBuilder.build(file) else { return nil }
-    // A table that cannot be kept is built again.
+  /// Most of a large file's bytes are its rules: with a build ID they need not be read to know that they are known.
+  private static func kept(_ headers: RawSpan, _ cache: TableCacheDirectory?) -> UnwindTable? {
+    guard let cache, let key = key(headers), key.buildID != nil else { return nil }
+    return cache.table(of: key)
+  }
+
+  private static func built(
+    _ file: borrowing OwnedDescriptor, _ path: String, _ memory: inout ZeroedMemory, _ cache: TableCacheDirectory?
+  ) throws -> UnwindTable {
+    try TableFile.readRest(file, path: path, into: &memory)
+    guard let cache, let key = key(memory.bytes) else { return try UnwindTableBuilder.build(memory.bytes) }
+    if key.buildID == nil, let kept = cache.table(of: key) { return kept }
+    let built = try UnwindTableBuilder.build(memory.bytes)
+    // A table that cannot be kept is built again. What it was built from is not needed for it.
+    memory = try ZeroedMemory(byteCount: 0)
     if built.rows.count >= leastKeptRows { try? cache.keep(built, of: key) }
     return built
+  }
+
+  private static func key(_ bytes: RawSpan) -> UnwindTableKey? {
+    guard let elf = try? ElfFile(bytes) else { return nil }
+    return UnwindTableKey(elf)
   }
 }

@@ -21,6 +21,15 @@ final class UnwindImage {
   /// An own descriptor, so that the table can be built again; -1 for the vDSO and for what could not be opened.
   private(set) var descriptor: Int32
   let isVDSO: Bool
+  private var uses: [Use] = []
+  /// Uses are looked through for those that are gone when they have become so many.
+  private var usesLimit = 32
+
+  /// A mapping of it.
+  private struct Use {
+    weak var layout: UnwindLayout?
+    var index: Int
+  }
 
   init(number: Int, path: String, descriptor: Int32, isVDSO: Bool) {
     self.number = number
@@ -36,6 +45,22 @@ final class UnwindImage {
   }
 
   deinit { if descriptor >= 0 { _ = close(descriptor) } }
+
+  /// Mapping `index` of the layout is of this image.
+  func use(by layout: UnwindLayout, at index: Int) {
+    if uses.count >= usesLimit {
+      uses.removeAll { $0.layout == nil }
+      usesLimit = max(uses.count * 2, 32)
+    }
+    uses.append(Use(layout: layout, index: index))
+  }
+
+  /// Every mapping of it that something still points to.
+  func forEachUse(_ body: (UnwindLayout, Int) -> Void) {
+    for use in uses {
+      if let layout = use.layout { body(layout, use.index) }
+    }
+  }
 
   var stored: StoredTable? { if case .loaded(let table) = state { table } else { nil } }
 }

@@ -8,15 +8,25 @@ final class UnwindLayout {
   let generation: UInt64
   /// By mapping; `nil` for memory without a file.
   let images: [UnwindImage?]
+  /// By mapping.
+  let places: [Place]
   private let retire: (ExtentAllocator.Extent) -> Void
 
+  /// Where a mapping lies, and what of its file.
+  struct Place {
+    var start: UInt64
+    var end: UInt64
+    var fileOffset: UInt64
+  }
+
   init(
-    _ extent: ExtentAllocator.Extent, generation: UInt64, images: [UnwindImage?],
+    _ extent: ExtentAllocator.Extent, generation: UInt64, images: [UnwindImage?], places: [Place],
     retire: @escaping (ExtentAllocator.Extent) -> Void
   ) {
     self.extent = extent
     self.generation = generation
     self.images = images
+    self.places = places
     self.retire = retire
   }
   deinit { retire(extent) }

@@ -3,9 +3,8 @@ enum UnwindMapNames {
   static let scratches = "unwind_scratches"
   static let chunks = "unwind_chunks"
   static let pages = "unwind_pages"
-  static let touched = "unwind_touched"
   static let mappings = "unwind_mappings"
   static let rules = "unwind_rules"
   static let processes = "unwind_processes"
-  static let all = [scratches, chunks, pages, touched, mappings, rules, processes]
+  static let all = [scratches, chunks, pages, mappings, rules, processes]
 }

@@ -10,7 +10,8 @@ package struct UnwindTableKey: Hashable, Sendable {
   /// Of the headers and the table of `.eh_frame_hdr`; of everything the table is built from when there is no build ID.
   package let digest: ContentDigest
 
-  /// - Parameter elf: a file of which `UnwindInput.extents` are there.
+  /// - Parameter elf: a file of which the headers and the notes are there, and the table of `.eh_frame_hdr`; all of `UnwindInput.extents`
+  ///   when it has no build ID.
   package init(_ elf: borrowing ElfFile) {
     buildID = elf.buildID
     fileByteCount = UInt64(elf.bytes.byteCount)

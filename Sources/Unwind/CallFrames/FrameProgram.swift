@@ -27,7 +27,10 @@ struct FrameProgram {
   /// The place of `common` among the section's.
   private var commonIndex = -1
   private(set) var state: FrameState
-  private var remembered: [FrameState] = []
+  /// The state remembered last, and those before it: nearly all functions remember one at a time.
+  private var remembered = FrameState()
+  private var rememberedBefore: [FrameState] = []
+  private var depth = 0
 
   /// - Parameter common: of the first function.
   init(section: CallFrameSection, common: CommonEntry) {
@@ -48,7 +51,10 @@ struct FrameProgram {
       commonIndex = index
     }
     state = common.initial
-    if !remembered.isEmpty { remembered.removeAll(keepingCapacity: true) }
+    if depth != 0 {
+      rememberedBefore.removeAll(keepingCapacity: true)
+      depth = 0
+    }
   }
 
   /// Executes the instructions of `[from, end)` for the addresses from `start` up to, without, `limit`.
@@ -66,20 +72,22 @@ struct FrameProgram {
       let code = reader.byte()
       let low = UInt64(code & 0x3f)
       let next: UInt64
-      switch code >> 6 {
-      case 1:  // DW_CFA_advance_loc
-        next = address &+ low &* common.codeAlignment
-      case 2:  // DW_CFA_offset
-        save(&state, low, .atCFA, Int64(truncatingIfNeeded: reader.uleb128()) &* common.dataAlignment)
+      // What is frequent is asked for first, one by one: which comes next is foretold better than where a table jumps to.
+      if code == 0x0e {  // DW_CFA_def_cfa_offset
+        state.cfaOffset = Int64(truncatingIfNeeded: reader.uleb128())
         continue
-      case 3:  // DW_CFA_restore
+      } else if code >= 0xc0 {  // DW_CFA_restore
         restore(&state, low)
         continue
-      default:
+      } else if code >= 0x80 {  // DW_CFA_offset
+        save(&state, low, .atCFA, Int64(truncatingIfNeeded: reader.uleb128()) &* common.dataAlignment)
+        continue
+      } else if code >= 0x40 {  // DW_CFA_advance_loc
+        next = address &+ low &* common.codeAlignment
+      } else if code == 0 {  // DW_CFA_nop
+        continue
+      } else {
         switch code {
-        case 0x0e:  // DW_CFA_def_cfa_offset
-          state.cfaOffset = Int64(truncatingIfNeeded: reader.uleb128())
-          continue
         case 0x02: next = address &+ UInt64(reader.byte()) &* common.codeAlignment  // DW_CFA_advance_loc1
         case 0x03: next = address &+ UInt64(reader.read(UInt16.self)) &* common.codeAlignment  // DW_CFA_advance_loc2
         case 0x04: next = address &+ UInt64(reader.read(UInt32.self)) &* common.codeAlignment  // DW_CFA_advance_loc4
@@ -104,12 +112,11 @@ struct FrameProgram {
     receiver.row(at: address, state)
   }
 
-  /// The instructions that change the state and are not the three most frequent ones.
+  /// The instructions that change the state and are not the most frequent ones.
   @inline(__always) private mutating func execute(
     _ code: UInt8, _ reader: inout FrameReader, _ state: inout FrameState
   ) -> Bool {
     switch code {
-    case 0x00: break  // DW_CFA_nop
     case 0x05:  // DW_CFA_offset_extended
       let register = reader.uleb128()
       save(&state, register, .atCFA, Int64(truncatingIfNeeded: reader.uleb128()) &* common.dataAlignment)
@@ -120,11 +127,15 @@ struct FrameProgram {
       let register = reader.uleb128()
       save(&state, register, .inRegister, Int64(truncatingIfNeeded: reader.uleb128()))
     case 0x0a:  // DW_CFA_remember_state
-      guard remembered.count < Self.maximumDepth else { return false }
-      remembered.append(state)
+      guard depth < Self.maximumDepth else { return false }
+      if depth > 0 { rememberedBefore.append(remembered) }
+      depth &+= 1
+      remembered = state
     case 0x0b:  // DW_CFA_restore_state
-      guard let last = remembered.popLast() else { return false }
-      state = last
+      guard depth > 0 else { return false }
+      state = remembered
+      depth &-= 1
+      if depth > 0 { remembered = rememberedBefore.removeLast() }
     case 0x0c:  // DW_CFA_def_cfa
       let register = reader.uleb128()
       defineCFA(&state, register, Int64(truncatingIfNeeded: reader.uleb128()))

@@ -41,9 +41,8 @@ package struct HostUnwinding {
       unsafe buffer.withUnsafeMutableBufferPointer { buffer in
         var memory = unsafe pyrorec_host_memory()
         unsafe memory.chunks = UnsafeRawPointer(arrays.rows.baseAddress)?.assumingMemoryBound(to: pyrorec_unwind_chunk.self)
-        unsafe memory.chunk_count = UInt64(arrays.rows.count / UnwindArrays.chunkRows)
-        unsafe memory.pages = UnsafePointer(arrays.pages.baseAddress)
-        unsafe memory.touched = arrays.touched.baseAddress
+        unsafe memory.chunk_count = UInt64(arrays.reachableRows / UnwindArrays.chunkRows)
+        unsafe memory.pages = arrays.pages.baseAddress
         unsafe memory.page_count = UInt64(arrays.pages.count)
         unsafe memory.rules = UnsafePointer(arrays.rules.baseAddress)
         unsafe memory.rule_count = UInt64(arrays.rules.count)

@@ -92,21 +92,23 @@ package final class TableStore {
       let count = Int(table.pageStarts[last]) - first
       var at = 0
       if count > 0 {
-        guard let extent = rows.take(count) else {
+        let taken = rows.take(count)
+        if let taken { extents.append(taken) }
+        guard let extent = taken, arrays.reach(rows: extent.end) else {
           for extent in extents { rows.give(extent) }
           pages.give(pageExtent)
           return nil
         }
-        extents.append(extent)
         at = extent.first
       }
       for index in page..<last {
         let start = Int(table.pageStarts[index])
         let end = Int(table.pageStarts[index + 1])
-        put(
-          pyrorec_unwind_page(
-            first: UInt32(at + start - first), count: UInt16(clamping: end - start), before: before),
-          at: pageExtent.first + index)
+        var entry = pyrorec_unwind_page()
+        entry.first = UInt32(at + start - first)
+        entry.before = before
+        Self.setParts(of: &entry, to: table.rows[start..<end])
+        put(entry, at: pageExtent.first + index)
         for row in start..<end {
           let value = table.rows[row]
           let number = numbers[Int(min(Int(value >> 16), numbers.count - 1))]
@@ -131,7 +133,28 @@ package final class TableStore {
   private func put(_ page: pyrorec_unwind_page, at index: Int) {
     // Safe: extents lie within what the allocator was made for, which is the array's length.
     unsafe arrays.pages[index] = page
-    unsafe arrays.touched[index] = 0
+  }
+  /// Notes how many of the page's rows begin before each of its parts.
+  static func setParts(of page: inout pyrorec_unwind_page, to rows: ArraySlice<UInt32>) {
+    let parts = Int(PYROREC_PAGE_PARTS)
+    // Safe: the field is one number more than there are parts, and no index is above.
+    unsafe withUnsafeMutableBytes(of: &page.starts) { bytes in
+      let starts = unsafe bytes.bindMemory(to: UInt16.self)
+      var count = 0
+      var part = 0
+      for row in rows {
+        let own = (Int(row & 0xffff) * parts) >> UnwindArrays.pageBits
+        while part < own {
+          part += 1
+          unsafe starts[part] = UInt16(clamping: count)
+        }
+        count += 1
+      }
+      while part < parts {
+        part += 1
+        unsafe starts[part] = UInt16(clamping: count)
+      }
+    }
   }
   private func put(row: UInt32, at index: Int) {
     // Safe: as above.
@@ -168,14 +191,16 @@ package final class TableStore {
     sweeps += 1
     for table in tables {
       var isHit = false
-      for index in table.pageExtent.first..<table.pageExtent.end where unsafe arrays.touched[index] != 0 {
-        unsafe arrays.touched[index] = 0
+      for index in table.pageExtent.first..<table.pageExtent.end where unsafe arrays.pages[index].touched != 0 {
+        unsafe arrays.pages[index].touched = 0
         isHit = true
       }
       if isHit { table.lastHit = sweeps }
     }
   }
 
-  /// Whether a table of so many rows could ever be loaded.
-  package func hasRoomInAll(rows count: Int) -> Bool { count <= arrays.rowCapacity }
+  /// Whether the table could ever be loaded.
+  package func hasRoomInAll(_ table: UnwindTable) -> Bool {
+    table.rows.count <= arrays.rowCapacity && table.pageStarts.count <= UnwindArrays.pageCapacity
+  }
 }

@@ -12,7 +12,10 @@
 
 /* Rows lie in chunks, so that a number masked by a constant is always inside; a page's rows never cross a chunk's end. */
 #define PYROREC_CHUNK_ROWS 65536
-#define PYROREC_MAX_PAGES (1 << 17)
+/* 4 GiB of code. */
+#define PYROREC_MAX_PAGES (1 << 16)
+/* So many a page, of equal size: to find a row is to look among a few dozen that lie together. */
+#define PYROREC_PAGE_PARTS 27
 /* 4 MiB of them, what kernels before 6.2 allow one value to be. */
 #define PYROREC_MAX_MAPPINGS (1 << 17)
 #define PYROREC_MAX_RULES 16384
@@ -22,13 +25,19 @@ struct pyrorec_unwind_chunk {
 	__u32 rows[PYROREC_CHUNK_ROWS];
 };
 
-/* One 64 KiB page of an image's virtual addresses. */
+/* One 64 KiB page of an image's virtual addresses, in one line of the CPU's cache. */
 struct pyrorec_unwind_page {
 	/* The index of its first row among all rows. */
 	__u32 first;
-	__u16 count;
 	/* The rule in force where the page begins, before its first row. */
 	__u16 before;
+	/* The recorder sets it to 0, a search to 1. */
+	__u16 touched;
+	/*
+	 * How many of the page's rows begin before every part, the first of which is that of offset 0, and how many there are.
+	 * `offset * PYROREC_PAGE_PARTS >> 16` is an offset's part.
+	 */
+	__u16 starts[PYROREC_PAGE_PARTS + 1];
 };
 
 /* A mapping's `table` when it has no pages. */

@@ -9,9 +9,8 @@
 struct pyrorec_host_memory {
 	const struct pyrorec_unwind_chunk *chunks;
 	__u64 chunk_count;
-	const struct pyrorec_unwind_page *pages;
-	/* One for each page, set where a search came by; null for nobody to be told. */
-	__u64 *touched;
+	/* `touched` is set where a search came by. */
+	struct pyrorec_unwind_page *pages;
 	__u64 page_count;
 	const struct pyrorec_unwind_rule *rules;
 	__u64 rule_count;
