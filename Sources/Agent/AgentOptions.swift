@@ -12,7 +12,7 @@ package struct AgentOptions: Sendable {
   /// How long something may wait in the spool, in nanoseconds.
   package var spoolAge: UInt64 = 24 * 3_600_000_000_000
   /// How long the end of the agent may take to deliver the rest, in nanoseconds.
-  package var drainNanoseconds: UInt64 = 10_000_000_000
+  package var drainNanoseconds: UInt64 = 30_000_000_000
   /// `HOST:PORT` of the page with metrics and health; `nil` for none.
   package var listenAddress: String?
   package var userAgent = "pyrorec"

@@ -476,10 +476,10 @@ package final class Recorder {
       }
       do throws(TraceError) {
         try writer.close()
-        report.path = configuration.output
+        report.path = writer.path
       } catch {
         report.writeFailure = report.writeFailure ?? "\(error)"
-        report.path = configuration.output + ".part"
+        report.path = SegmentWriter.partialPath(writer.path)
         finalEnd = .writeFailed
       }
       report.end = finalEnd

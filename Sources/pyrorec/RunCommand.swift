@@ -34,7 +34,7 @@ struct RunCommand: ParsableCommand {
   @Option(help: ArgumentHelp("How long something may wait in the spool.", valueName: "duration"))
   var spoolAge: DurationArgument?
 
-  @Option(help: ArgumentHelp("How long the end may take to deliver the rest; 10s when not given.", valueName: "duration"))
+  @Option(help: ArgumentHelp("How long the end may take to deliver the rest; 30s when not given.", valueName: "duration"))
   var drain: DurationArgument?
 
   @Option(
