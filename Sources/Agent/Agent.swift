@@ -39,6 +39,8 @@ package final class Agent {
     let configuration: Mutex<Configuration>
     let isEnding = Mutex(false)
     let health = Mutex((isReady: false, problem: String?.none))
+    /// Of all components that profile.
+    let targets = Mutex(0)
     let userNames: [UInt32: String]
     init(_ configuration: Configuration) {
       self.configuration = Mutex(configuration)
@@ -151,7 +153,7 @@ package final class Agent {
       return
     }
     guard let frequency = plan.frequencyHertz, resumesAt.map({ $0 <= now }) ?? true else { return }
-    if plan.isLazy, discovered.current.values.allSatisfy(\.isEmpty) { return }
+    if plan.isLazy, shared.targets.withLock({ $0 == 0 }) { return }
     do throws(RecorderError) {
       recording = try RecordingThread(recorderConfiguration(frequency)) { SystemClock().monotonicNanoseconds() }
       metrics.add("pyroscope_ebpf_profiling_sessions_total")
@@ -231,9 +233,9 @@ package final class Agent {
         said = problems
         let all = discovered.current
         let evaluation = configuration.evaluate { component, _ in all[component.id] ?? [] }
-        metrics.set(
-          "pyroscope_ebpf_active_targets",
-          Double(configuration.profiledTargets(of: evaluation).reduce(0) { $0 + $1.index.targets.count }))
+        let targets = configuration.profiledTargets(of: evaluation).reduce(0) { $0 + $1.index.targets.count }
+        shared.targets.withLock { $0 = targets }
+        metrics.set("pyroscope_ebpf_active_targets", Double(targets))
         let wait = next > discoveryClock.monotonicNanoseconds() ? next - discoveryClock.monotonicNanoseconds() : 0
         discoveryClock.waitForNews(nanoseconds: max(wait, 100_000_000))
       }

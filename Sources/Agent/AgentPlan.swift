@@ -10,7 +10,6 @@ package struct AgentPlan: Sendable {
   package var windowNanoseconds: UInt64 = 15_000_000_000
   /// Whether recording waits for a first target.
   package var isLazy = false
-  package var targets = 0
   package var endpoints: [EndpointSettings] = []
   /// What is asked for and not done.
   package var remarks: [String] = []
@@ -28,7 +27,6 @@ package struct AgentPlan: Sendable {
       if shortest < 1_000_000_000 { remarks.append("collect_interval is taken as 1s, the shortest window there is") }
     }
     isLazy = !ebpf.isEmpty && ebpf.allSatisfy { $0.arguments.bool("lazy_mode") }
-    targets = ebpf.reduce(0) { $0 + $1.index.targets.count }
     for component in ebpf { remarks += Self.remarks(component) }
     for component in profiled where component.component.kind.name == ComponentKind.java.name {
       remarks.append("\(component.component.id): JVMs are not attached to by `run`; their code made at run time has no names")

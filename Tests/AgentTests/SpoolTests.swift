@@ -46,6 +46,8 @@ struct SpoolTests {
     }
     try directory.write([1], to: "windows/00000000000000000001.seg.part")
     try directory.write([1], to: "windows/00000000000000000003.seg")
+    // Its profiles were made, and then the agent was killed.
+    try directory.write([1], to: "windows/00000000000000000002.seg")
     try directory.write([1], to: "profiles/00000000000000000009.pb.tmp")
     try directory.write([1], to: "profiles/00000000000000000000.pb.0123.upload")
     let spool = try Spool(directory.path)

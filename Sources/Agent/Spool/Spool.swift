@@ -40,6 +40,8 @@ package final class Spool: Sendable {
       if !names.contains(where: { name.hasPrefix($0 + ".") }) { Self.remove(profiles + name) }
     }
     batches.withLock { $0 = names }
+    // An agent was killed between the two: the profiles of that window are made.
+    for window in leftWindows() where names.contains(Self.batchName(of: window)) { Self.remove(window) }
     for name in DirectoryListing.names(in: imageDirectory) where name.hasSuffix(ImageStore.temporarySuffix) {
       Self.remove("\(imageDirectory)/\(name)")
     }
@@ -88,10 +90,14 @@ package final class Spool: Sendable {
 
   // MARK: Batches
 
+  private static func batchName(of window: String) -> String {
+    (window.split(separator: "/").last ?? "window").prefix { $0 != "." } + batchSuffix
+  }
+
   /// Puts the profiles of a window there for the endpoints, and then takes the window away.
   func add(_ batch: ProfileBatch, of window: String) throws(SystemCallError) {
     if !batch.items.isEmpty {
-      let name = (window.split(separator: "/").last ?? "window").prefix { $0 != "." } + Self.batchSuffix
+      let name = Self.batchName(of: window)
       let temporary = profiles + name + Self.temporarySuffix
       do throws(SystemCallError) {
         let file = try OwnedDescriptor(open: temporary, O_WRONLY | O_CREAT | O_TRUNC)
@@ -106,7 +112,7 @@ package final class Spool: Sendable {
         throw error
       }
       batches.withLock { names in
-        if !names.contains(String(name)) { names = (names + [String(name)]).sorted() }
+        if !names.contains(name) { names = (names + [name]).sorted() }
       }
     }
     removeWindow(window)
