@@ -179,10 +179,11 @@ package final class Agent {
       metrics.add("pyrorec_lost_samples_total", Double(window.lostSamples))
       let name = window.path.split(separator: "/").last ?? ""
       log(.detail("window \(name): \(window.samples) samples, \(window.lostSamples) lost, \(window.byteCount) bytes"))
+      if window.writeFailure != nil { metrics.add("pyrorec_broken_windows_total") }
       if let failure = window.writeFailure { log(.error("a window could not be written whole: \(failure)")) }
       windows.add([window.path])
     }
-    recorded.facts = { [discovered] in TargetFacts.records(discovered.current) }
+    recorded.facts = { [discovered] in TargetFacts.records(discovered.current).map { .sessionFact($0) } }
     configuration.windows = recorded
     configuration.imageStore = store
     return configuration

@@ -317,7 +317,7 @@ package final class Recorder {
     private func beginSegment() throws(TraceError) {
       try writer.append(.event(eventRecord()))
       try writer.append(.sessionFact(SessionFactRecord(name: "start.time", value: String(segmentStart))))
-      for fact in configuration.windows?.facts() ?? [] { try writer.append(.sessionFact(fact)) }
+      for fact in configuration.windows?.facts() ?? [] { try writer.append(fact) }
     }
 
     private var windowEnd: UInt64? {

@@ -58,7 +58,7 @@ package struct RecordingWindows: Sendable {
   /// The file for a window that begins at this time (Unix, nanoseconds).
   package var path: @Sendable (_ begin: Int64) -> String
   /// What is written into each segment when it begins: what was known of targets, say.
-  package var facts: @Sendable () -> [SessionFactRecord] = { [] }
+  package var facts: @Sendable () -> [TraceRecord] = { [] }
   /// Told of each window when its segment is closed, or could not be; on a thread beside the recording.
   package var onClosed: @Sendable (ClosedWindow) -> Void
 

@@ -18,6 +18,7 @@ enum AgentMetrics {
       ("pyroscope_ebpf_profiling_sessions_total", "Recordings that were begun."),
       ("pyroscope_ebpf_profiling_sessions_failing_total", "Recordings that could not be begun or ended by themselves."),
       ("pyrorec_windows_total", "Windows that were recorded."),
+      ("pyrorec_broken_windows_total", "Windows that could not be written whole: what waited when the disk was full is lost."),
       ("pyrorec_recorded_samples_total", "Samples that were recorded."),
       ("pyrorec_lost_samples_total", "Samples that the kernel took and the recorder did not get."),
       ("pyrorec_left_out_samples_total", "Samples of programs that no component profiles."),
