@@ -123,6 +123,7 @@ let package = Package(
 //   PYROREC_TOOLS=1 swift run push-receiver           takes pushes by Pyroscope's rules, for trying uploads without a server
 //   PYROREC_TOOLS=1 swift run segment-copy FROM TO    writes a trace's records again, and says how long it took
 //   PYROREC_TOOLS=1 swift run unwind-tables               builds unwind tables of files, and measures or prints them
+//   PYROREC_TOOLS=1 swift run unwind-threads PID          unwinds a process that stands still (scripts/try-gdb)
 //   PYROREC_TOOLS=1 swift run symbol-names FILE           prints the functions and lines of the addresses it reads
 if Context.environment["PYROREC_TOOLS"] != nil {
   // How long relabelling takes: Benchmarks/relabel.
@@ -142,6 +143,9 @@ if Context.environment["PYROREC_TOOLS"] != nil {
     .executableTarget(
       name: "unwind-tables", dependencies: ["Unwind", "Base"], path: "Benchmarks/UnwindTables", swiftSettings: common,
       linkerSettings: [.linkedLibrary(":libzstd.a")]))
+  package.targets.append(
+    .executableTarget(
+      name: "unwind-threads", dependencies: ["Recorder", "TraceFormat", "Base"], path: "Tests/UnwindThreads", swiftSettings: common))
   package.targets.append(
     .executableTarget(
       name: "symbol-names", dependencies: ["Symbolize", "Base"], path: "Benchmarks/Names", swiftSettings: common,

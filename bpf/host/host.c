@@ -16,6 +16,16 @@ struct host_environment {
 };
 typedef const struct host_environment *environment;
 
+static int environment_read_process(environment env, void *to, u32 bytes, u64 address)
+{
+	struct iovec local = { .iov_base = to, .iov_len = bytes };
+	struct iovec remote = { .iov_base = (void *)address, .iov_len = bytes };
+
+	if (!env->memory->process)
+		return 1;
+	return process_vm_readv(env->memory->process, &local, 1, &remote, 1, 0) != (long)bytes;
+}
+
 static int environment_read(environment env, void *to, u32 bytes, u64 address)
 {
 	const struct pyrorec_host_memory *memory = env->memory;
@@ -25,19 +35,12 @@ static int environment_read(environment env, void *to, u32 bytes, u64 address)
 		memcpy(to, memory->stack + offset, bytes);
 		return 0;
 	}
-	return 1;
+	return memory->is_standing ? environment_read_process(env, to, bytes, address) : 1;
 }
 
 static int environment_read_code(environment env, void *to, u32 bytes, u64 address)
 {
-	struct iovec local = { .iov_base = to, .iov_len = bytes };
-	struct iovec remote = { .iov_base = (void *)address, .iov_len = bytes };
-
-	if (!environment_read(env, to, bytes, address))
-		return 0;
-	if (!env->memory->process)
-		return 1;
-	return process_vm_readv(env->memory->process, &local, 1, &remote, 1, 0) != (long)bytes;
+	return environment_read(env, to, bytes, address) && environment_read_process(env, to, bytes, address);
 }
 
 /* A stack that goes on above its copy is cut there; anything else was never there. */

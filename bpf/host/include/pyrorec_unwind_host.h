@@ -24,6 +24,8 @@ struct pyrorec_host_memory {
 	/* Code, which the scan for return addresses looks at, is read from this process; 0 for nowhere. Its stack is not: by now
 	   it is another one. */
 	__s32 process;
+	/* Unless the process stands still: then whatever is not in the copy is read from it too. */
+	__s32 is_standing;
 };
 
 struct pyrorec_host_frames {
