@@ -48,6 +48,8 @@ package struct DestinationOptions: Sendable {
   package var connection = HTTPConnectionOptions()
   /// How many redirections are followed; without any they are an error that names the place.
   package var maximumRedirects = 0
+  /// What to do about a server that is not trusted, as it is said here.
+  package var trustAdvice = "give its authority with --ca-file, or --insecure to trust anyone"
   /// Whether a server that says it has had enough is asked again.
   package var retriesRateLimit = true
   /// `nil` for libcurl, loaded when needed.

@@ -46,11 +46,11 @@ enum PushAnswer {
   }
 
   /// What no answer at all means.
-  static func outcome(of failure: HTTPFailure) -> UploadOutcome {
+  static func outcome(of failure: HTTPFailure, trustAdvice: String = DestinationOptions().trustAdvice) -> UploadOutcome {
     switch failure.kind {
     case .noLibrary, .badRequest, .tooLarge: .misconfigured(failure.message)
     case .untrusted:
-      .misconfigured("\(failure.message): give its authority with --ca-file, or --insecure to trust anyone")
+      .misconfigured("\(failure.message): \(trustAdvice)")
     case .notHTTP: .misconfigured("\(failure.message): what listens there is no HTTP server")
     case .tls: .unavailable(Unavailability("\(failure.message): does it speak TLS?", hasAnswered: false))
     case .unresolved, .unconnected, .timedOut, .broken:

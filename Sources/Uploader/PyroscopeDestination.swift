@@ -23,6 +23,7 @@ package struct PyroscopeDestination: ProfileDestination {
   private let authorization: (any Authorization)?
   private let maximumRedirects: Int
   private let retriesRateLimit: Bool
+  private let trustAdvice: String
 
   package init(_ url: DestinationURL, _ options: DestinationOptions) throws(UploadError) {
     var credentials = options.credentials
@@ -41,6 +42,7 @@ package struct PyroscopeDestination: ProfileDestination {
     authorization = options.authorization
     maximumRedirects = options.maximumRedirects
     retriesRateLimit = options.retriesRateLimit
+    trustAdvice = options.trustAdvice
     let own = Set(headers.map { $0.name.lowercased() } + ["content-length", "host", "transfer-encoding", "content-encoding"])
     if let header = credentials.header {
       try Self.check(header)
@@ -115,7 +117,7 @@ package struct PyroscopeDestination: ProfileDestination {
     request.connectTimeoutMilliseconds = connectTimeoutMilliseconds
     request.totalTimeoutMilliseconds = totalTimeoutMilliseconds
     let response: HTTPResponse
-    do { response = try transport.perform(request) } catch { return PushAnswer.outcome(of: error) }
+    do { response = try transport.perform(request) } catch { return PushAnswer.outcome(of: error, trustAdvice: trustAdvice) }
     if response.status == 401 { authorization?.wasRefused() }
     return PushAnswer.outcome(
       of: response, chargedBytes: upload.chargedBytes, burst: rules?.burstBytes ?? .max, nowSeconds: Int64(time(nil)),

@@ -37,6 +37,7 @@ package struct EndpointSettings: Sendable {
     options.requestTimeoutMilliseconds = max(1, Int(clamping: block.duration("remote_timeout") / 1_000_000))
     options.connectTimeoutMilliseconds = options.requestTimeoutMilliseconds
     options.userAgent = userAgent
+    options.trustAdvice = "name its authority as ca_file of its tls_config, and server_name where that is another"
     options.headers = headers.sorted { $0.key < $1.key }.map { HTTPHeader($0.key, $0.value) }
     for (name, values) in block.lists("http_headers").sorted(by: { $0.key < $1.key }) {
       options.headers += values.map { HTTPHeader(name, $0) }
