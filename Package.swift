@@ -131,7 +131,9 @@ if Context.environment["PYROREC_TOOLS"] != nil {
     .executableTarget(name: "relabel-bench", dependencies: ["Targets"], path: "Benchmarks/relabel", swiftSettings: common))
   // The groups that our regular expressions find, for comparing them with Go's: scripts/compare-regex.
   package.targets.append(
-    .executableTarget(name: "regex-groups", dependencies: ["Targets", "Base"], path: "Tests/RegexGroups", exclude: ["oracle.go"], swiftSettings: common))
+    .executableTarget(
+      name: "regex-groups", dependencies: ["Targets", "Base"], path: "Tests/RegexGroups", exclude: ["oracle.go"],
+      swiftSettings: common))
   package.targets.append(
     .executableTarget(
       name: "push-receiver", dependencies: ["TestSupport", "Profile", "Base"], path: "Tests/PushReceiver",

@@ -246,7 +246,8 @@ package final class Agent {
   private func startStages() {
     let worker = StageWorker(
       spool: spool, windows: windows, keeper: keeper, metrics: metrics, environment: environment, deliveries: deliveries,
-      configuration: { [shared] in shared.configuration.withLock { $0 } }, discovered: discovered, userNames: shared.userNames, store: store,
+      configuration: { [shared] in shared.configuration.withLock { $0 } }, discovered: discovered,
+      userNames: shared.userNames, store: store,
       isEnding: { [shared] in shared.isEnding.withLock { $0 } })
     DispatchQueue(label: "pyrorec.stages", qos: .background).async(group: working) { worker.run() }
   }

@@ -173,7 +173,9 @@ package final class Recorder {
       self.sideband = sideband
       self.writer = writer
       self.signals = signals
-      copier = ImageCopier(sink: writer, mode: configuration.images, files: files, kernelNames: sampler.kernelNames, store: configuration.imageStore)
+      copier = ImageCopier(
+        sink: writer, mode: configuration.images, files: files, kernelNames: sampler.kernelNames,
+        store: configuration.imageStore)
       let answering: any ProcessFileSystem = tape.map { tape in TapingProcessFileSystem(files) { tape.write($0) } } ?? files
       core = RecordingCore(files: answering, opener: LiveImageOpener(), sink: writer, copier: copier, unwinder: unwinding?.unwinder)
       core.hasManySegments = configuration.windows != nil
@@ -344,7 +346,9 @@ package final class Recorder {
       totalsBefore = core.totals
       segmentStart = anchor.monotonic.nanoseconds
       self.writer = next
-      self.copier = ImageCopier(sink: next, mode: configuration.images, files: files, kernelNames: sampler.kernelNames, store: configuration.imageStore)
+      self.copier = ImageCopier(
+        sink: next, mode: configuration.images, files: files, kernelNames: sampler.kernelNames,
+        store: configuration.imageStore)
       core.begin(sink: next, copier: self.copier)
       attempt { () throws(TraceError) in
         try beginSegment()

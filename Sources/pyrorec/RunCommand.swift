@@ -97,7 +97,8 @@ struct RunCommand: ParsableCommand {
       if !warnings.isEmpty { console.warning(DiagnosticText(file).render(warnings)) }
       return configuration
     } catch {
-      throw .configuration(error.text + "pyrorec: error: \(path): \(error.diagnostics.count) error\(error.diagnostics.count == 1 ? "" : "s")\n")
+      let count = error.diagnostics.count
+      throw .configuration(error.text + "pyrorec: error: \(path): \(count) error\(count == 1 ? "" : "s")\n")
     }
   }
 

@@ -89,7 +89,8 @@ struct EndpointDeliveryTests {
     var options = settings.options
     options.transport = delivering.transport
     var next = EndpointDelivery(
-      settings, to: try Destinations.open(settings.url, options), clock: delivering.clock, seed: 2) { _ in }
+      settings, to: try Destinations.open(settings.url, options), clock: delivering.clock, seed: 2
+    ) { _ in }
     #expect(next.deliver("1.pb", in: delivering.spool) { false } == .delivered)
     #expect(delivering.transport.requests.count == 3)
   }
@@ -120,7 +121,8 @@ struct EndpointDeliveryTests {
   }
 
   @Test func `a profile that a server never takes goes behind the others when its tries are used up`() throws {
-    let delivering = try Delivering("url = \"http://127.0.0.1:4040\"\nmax_backoff_retries = 3") { receiver, request, _ throws(HTTPFailure) in
+    let delivering = try Delivering("url = \"http://127.0.0.1:4040\"\nmax_backoff_retries = 3") {
+      receiver, request, _ throws(HTTPFailure) in
       String(decoding: request.body, as: UTF8.self).contains("poison") ? connect(500, "internal") : try TestTransport.ask(receiver, request)
     }
     try delivering.add([Samples.item("poison"), Samples.item("b")])
@@ -134,7 +136,8 @@ struct EndpointDeliveryTests {
   }
 
   @Test func `with retry_on_http_429 false a server that has had enough is not asked again, a proxy is`() throws {
-    let delivering = try Delivering("url = \"http://127.0.0.1:4040\"\nretry_on_http_429 = false") { receiver, request, number throws(HTTPFailure) in
+    let delivering = try Delivering("url = \"http://127.0.0.1:4040\"\nretry_on_http_429 = false") {
+      receiver, request, number throws(HTTPFailure) in
       switch number {
       case 0: return connect(429, "resource_exhausted")
       case 1: return HTTPResponse(status: 429, body: Array("slow down".utf8))

@@ -53,7 +53,8 @@ struct OAuth2Tests {
     #expect(transport.requests.count == 3)
   }
 
-  @Test(arguments: ["{}", "no json", #"{"access_token":"a\nb"}"#]) func `what is no token is an error without anything secret`(body: String) {
+  @Test(arguments: ["{}", "no json", #"{"access_token":"a\nb"}"#]) func `what is no token is an error without anything secret`(body: String)
+  {
     let oauth = OAuth2(settings(), transport: TestTransport([reply(200, body)]), clock: TestClock())
     let error = #expect(throws: UploadError.self) { try oauth.header() }
     #expect(error?.description == "oauth2: https://id.example.org/token gives no access_token")

@@ -8,6 +8,9 @@ import Recorder
 import Targets
 import Uploader
 
+// glibc declares `malloc_trim(3)` in a header that Swift's module of it leaves out.
+@_silgen_name("malloc_trim") private func trimHeap(_ kept: Int) -> Int32
+
 /// Makes the profiles of finished windows, one after the other.
 struct StageWorker: Sendable {
   let spool: Spool
@@ -48,6 +51,8 @@ struct StageWorker: Sendable {
     while let window = windows.next() {
       if isEnding() { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 0) }
       makeProfiles(of: window)
+      // Looking up names takes hundreds of megabytes for a moment, which the heap would keep.
+      _ = trimHeap(0)
     }
   }
 

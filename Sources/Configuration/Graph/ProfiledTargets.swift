@@ -101,7 +101,8 @@ extension Configuration {
       let ebpf = all.filter { $0.component.kind.name == ComponentKind.ebpf.name }
       for index in round {
         for profiled in ebpf.isEmpty ? all : ebpf {
-          guard let labels = profiled.ownLabels(process: programs[index].process, containerID: programs[index].containerID) else { continue }
+          let program = programs[index]
+          guard let labels = profiled.ownLabels(process: program.process, containerID: program.containerID) else { continue }
           result[index].append(Claim(component: profiled.component.id, labels: labels, external: profiled.externalLabels))
         }
       }
