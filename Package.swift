@@ -80,10 +80,13 @@ let package = Package(
     room("HTTP", ["CCurl"]),
     room("Uploader", ["Base", "Profile", "HTTP"]),
     room("Debuginfod", ["Base", "ObjectFile", "Symbolize", "HTTP"]),
+    room(
+      "Agent", ["Base", "TraceFormat", "Symbolize", "Targets", "Configuration", "Profile", "Recorder", "Replayer", "HTTP", "Uploader"],
+      settings: lifetimes),
     .executableTarget(
       name: "pyrorec",
       dependencies: [
-        "Base", "TraceFormat", "ObjectFile", "Targets", "Configuration", "Profile", "JFR", "JavaProfiles", "Symbolize", "Recorder", "Replayer",
+        "Agent", "Base", "TraceFormat", "ObjectFile", "Targets", "Configuration", "Profile", "JFR", "JavaProfiles", "Symbolize", "Recorder", "Replayer",
         "Uploader", "HTTP", "Debuginfod",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
@@ -107,6 +110,7 @@ let package = Package(
     tests("RecorderTests", ["Recorder", "TraceFormat", "ObjectFile", "Unwind", "Base", "CRecorderABI", "CUnwind"]),
     tests("ReplayerTests", ["Replayer", "TraceFormat", "Symbolize", "Profile", "Targets", "Base"]),
     tests("UploaderTests", ["Uploader", "HTTP", "Profile", "Base"]),
+    tests("AgentTests", ["Agent", "Configuration", "Targets", "Replayer", "Uploader", "HTTP", "Profile", "TraceFormat", "Base"]),
     tests("DebuginfodTests", ["Debuginfod", "Symbolize", "ObjectFile", "HTTP", "Base"]),
     tests("PipelineTests", ["Replayer", "Recorder", "TraceFormat", "Symbolize", "Profile", "Base"]),
     tests("CommandTests", ["Base", "TraceFormat", "Profile"]),
@@ -125,6 +129,11 @@ if Context.environment["PYROREC_TOOLS"] != nil {
   // How long relabelling takes: Benchmarks/relabel.
   package.targets.append(
     .executableTarget(name: "relabel-bench", dependencies: ["Targets"], path: "Benchmarks/relabel", swiftSettings: common))
+  // The groups that our regular expressions find, for comparing them with Go's: scripts/compare-regex.
+  package.targets.append(
+    .executableTarget(
+      name: "regex-groups", dependencies: ["Targets", "Base"], path: "Tests/RegexGroups", exclude: ["oracle.go"],
+      swiftSettings: common))
   package.targets.append(
     .executableTarget(
       name: "push-receiver", dependencies: ["TestSupport", "Profile", "Base"], path: "Tests/PushReceiver",

@@ -237,7 +237,7 @@ enum pyrorec_http_result pyrorec_http_perform(
   CURL *easy = session->easy;
   struct sink body = {.limit = request->body_limit, .to_file = request->has_body_file, .file = request->body_file};
   struct sink headers = {.limit = request->header_limit};
-  struct curl_slist *lines = NULL;
+  struct curl_slist *lines = NULL, *proxy_lines = NULL, *to = NULL;
   CURLcode code = CURLE_OK;
   char error[CURL_ERROR_SIZE] = "";
 
@@ -277,12 +277,29 @@ enum pyrorec_http_result pyrorec_http_perform(
   SET(CURLOPT_HTTPHEADER, lines);
   SET(CURLOPT_CONNECTTIMEOUT_MS, request->connect_timeout_milliseconds);
   SET(CURLOPT_TIMEOUT_MS, request->total_timeout_milliseconds);
-  SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+  static const long versions[] = {CURL_SSLVERSION_TLSv1_0, CURL_SSLVERSION_TLSv1_2, CURL_SSLVERSION_TLSv1_1,
+                                  CURL_SSLVERSION_TLSv1_2, CURL_SSLVERSION_TLSv1_3};
+  SET(CURLOPT_SSLVERSION, versions[request->tls_minor + 1]);
   SET(CURLOPT_SSL_VERIFYPEER, request->insecure ? 0L : 1L);
   SET(CURLOPT_SSL_VERIFYHOST, request->insecure ? 0L : 2L);
   if (request->ca_file) SET(CURLOPT_CAINFO, request->ca_file);
   if (request->certificate_file) SET(CURLOPT_SSLCERT, request->certificate_file);
   if (request->key_file) SET(CURLOPT_SSLKEY, request->key_file);
+  if (request->connect_to) {
+    to = curl.slist_append(NULL, request->connect_to);
+    if (!to) code = CURLE_OUT_OF_MEMORY;
+    SET(CURLOPT_CONNECT_TO, to);
+  }
+  if (request->http1) SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+  if (request->proxy) SET(CURLOPT_PROXY, request->proxy);
+  if (request->no_proxy) SET(CURLOPT_NOPROXY, request->no_proxy);
+  for (size_t i = 0; i < request->proxy_header_count && code == CURLE_OK; i++) {
+    struct curl_slist *longer = curl.slist_append(proxy_lines, request->proxy_headers[i]);
+    if (longer) proxy_lines = longer;
+    else code = CURLE_OUT_OF_MEMORY;
+  }
+  SET(CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
+  if (proxy_lines) SET(CURLOPT_PROXYHEADER, proxy_lines);
   if (request->ignore_proxy) SET(CURLOPT_PROXY, "");
   if (request->redirects) {
     SET(CURLOPT_FOLLOWLOCATION, 1L);
@@ -309,7 +326,11 @@ enum pyrorec_http_result pyrorec_http_perform(
   /* They point into this call. */
   curl.easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
   curl.easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+  curl.easy_setopt(easy, CURLOPT_PROXYHEADER, NULL);
+  curl.easy_setopt(easy, CURLOPT_CONNECT_TO, NULL);
   curl.slist_free_all(lines);
+  curl.slist_free_all(proxy_lines);
+  curl.slist_free_all(to);
 
   if (code != CURLE_OK) {
     snprintf(response->error, sizeof response->error, "%s", error[0] ? error : curl.easy_strerror(code));

@@ -50,7 +50,9 @@ static void option(FILE *out, const char *name, const char *prefix, const char *
 }
 
 static void write_options(FILE *out, const struct pyrorec_http_request *request) {
-  fputs("silent\nshow-error\ngloboff\nsuppress-connect-headers\ntlsv1.2\nproto = \"=http,https\"\n", out);
+  fputs("silent\nshow-error\ngloboff\nsuppress-connect-headers\nproto = \"=http,https\"\n", out);
+  static const char *const versions[] = {"tlsv1.0", "tlsv1.2", "tlsv1.1", "tlsv1.2", "tlsv1.3"};
+  fprintf(out, "%s\n", versions[request->tls_minor + 1]);
   option(out, "url", "", request->url);
   option(out, "request", "", request->method);
   for (size_t i = 0; i < request->header_count; i++) option(out, "header", "", request->headers[i]);
@@ -71,6 +73,11 @@ static void write_options(FILE *out, const struct pyrorec_http_request *request)
   if (request->ca_file) option(out, "cacert", "", request->ca_file);
   if (request->certificate_file) option(out, "cert", "", request->certificate_file);
   if (request->key_file) option(out, "key", "", request->key_file);
+  if (request->connect_to) option(out, "connect-to", "", request->connect_to);
+  if (request->http1) fputs("http1.1\n", out);
+  if (request->proxy) option(out, "proxy", "", request->proxy);
+  if (request->no_proxy && !request->ignore_proxy) option(out, "noproxy", "", request->no_proxy);
+  for (size_t i = 0; i < request->proxy_header_count; i++) option(out, "proxy-header", "", request->proxy_headers[i]);
   if (request->ignore_proxy) fputs("noproxy = \"*\"\n", out);
 }
 

@@ -1,19 +1,6 @@
 import CCurl
 import Synchronization
 
-/// Whom to trust and who to be over TLS. Verification is on unless it is turned off.
-package struct TLSOptions: Hashable, Sendable {
-  /// PEM; `nil` for the host's own authorities.
-  package var authorityFile: String?
-  /// PEM.
-  package var certificateFile: String?
-  /// PEM; `nil` when the key is in `certificateFile`.
-  package var keyFile: String?
-  /// Takes any certificate, of anyone.
-  package var isInsecure = false
-  package init() {}
-}
-
 /// HTTP through the host's libcurl, which is loaded with the first of these; where that is not possible, through its
 /// curl program.
 ///
@@ -27,21 +14,24 @@ package final class CurlTransport: HTTPTransport {
 
   private let session: Mutex<CurlSession>
   private let tls: TLSOptions
+  private let connection: HTTPConnectionOptions
 
   /// - Throws: `HTTPError` when there is no libcurl that can be used, and no program (or it is not wanted).
   package init(
-    tls: TLSOptions = TLSOptions(), libraryNames: [String] = CurlTransport.libraryNames, usesProgram: Bool = true
+    tls: TLSOptions = TLSOptions(), connection: HTTPConnectionOptions = HTTPConnectionOptions(),
+    libraryNames: [String] = CurlTransport.libraryNames, usesProgram: Bool = true
   ) throws(HTTPError) {
     session = Mutex(try CurlSession(libraryNames: libraryNames, usesProgram: usesProgram))
     self.tls = tls
+    self.connection = connection
   }
 
   package func perform(_ request: HTTPRequest) throws(HTTPFailure) -> HTTPResponse {
-    try session.withLock { session throws(HTTPFailure) in try session.perform(request, tls, to: nil) }
+    try session.withLock { session throws(HTTPFailure) in try session.perform(request, tls, connection, to: nil) }
   }
 
   package func download(_ request: HTTPRequest, to file: HTTPDownload) throws(HTTPFailure) -> HTTPResponse {
-    try session.withLock { session throws(HTTPFailure) in try session.perform(request, tls, to: file) }
+    try session.withLock { session throws(HTTPFailure) in try session.perform(request, tls, connection, to: file) }
   }
 }
 
@@ -64,12 +54,28 @@ package final class CurlTransport: HTTPTransport {
 
   deinit { unsafe pyrorec_http_session_close(pointer) }
 
-  func perform(_ request: HTTPRequest, _ tls: TLSOptions, to file: HTTPDownload?) throws(HTTPFailure) -> HTTPResponse {
+  func perform(
+    _ given: HTTPRequest, _ tls: TLSOptions, _ connection: HTTPConnectionOptions, to file: HTTPDownload?
+  ) throws(HTTPFailure) -> HTTPResponse {
+    var request = given
+    // The URL then names whom the server has to prove to be, and where it is is said beside it.
+    let detour = tls.serverName.flatMap { HTTPAddress.detour(of: given.url, provingToBe: $0) }
+    if let detour {
+      request.url = detour.url
+      request.headers.append(HTTPHeader("Host", detour.host))
+    }
     var plain = unsafe pyrorec_http_request()
     unsafe plain.connect_timeout_milliseconds = request.connectTimeoutMilliseconds
     unsafe plain.total_timeout_milliseconds = request.totalTimeoutMilliseconds
     unsafe plain.insecure = tls.isInsecure ? 1 : 0
-    unsafe plain.ignore_proxy = Self.isThisHost(request.url) ? 1 : 0
+    unsafe plain.tls_minor = Self.minor(tls.minimumVersion)
+    unsafe plain.http1 = connection.allowsHTTP2 ? 0 : 1
+    var proxy: (url: String, except: String)?
+    switch connection.proxy {
+    case .environment: unsafe plain.ignore_proxy = Self.isThisHost(given.url) ? 1 : 0
+    case .none: unsafe plain.ignore_proxy = 1
+    case .url(let url, let except): proxy = (url, except)
+    }
     unsafe plain.body_limit = file?.maximumByteCount ?? CurlTransport.maximumBodyBytes
     unsafe plain.has_body_file = file == nil ? 0 : 1
     unsafe plain.body_file = file?.descriptor ?? -1
@@ -78,9 +84,10 @@ package final class CurlTransport: HTTPTransport {
     unsafe plain.stall_bytes = file?.stallByteCount ?? 0
     unsafe plain.header_limit = CurlTransport.maximumHeaderBytes
     let texts = [request.method, request.url] + request.headers.map { "\($0.name): \($0.value)" }
-    let files = [tls.authorityFile, tls.certificateFile, tls.keyFile]
+    let files = [tls.authorityFile, tls.certificateFile, tls.keyFile, detour?.connectTo, proxy?.url, proxy?.except]
+    let proxyHeaders = connection.proxyHeaders.map { "\($0.name): \($0.value)" }
     var response = unsafe pyrorec_http_response()
-    let result = unsafe withCStrings(texts + files.map { $0 ?? "" }) { strings in
+    let result = unsafe withCStrings(texts + files.map { $0 ?? "" } + proxyHeaders) { strings in
       unsafe request.body.withUnsafeBytes { body in
         // Safe: everything the request points to lives until the call returns, and C keeps none of it.
         unsafe plain.method = UnsafePointer(strings[0])
@@ -93,6 +100,11 @@ package final class CurlTransport: HTTPTransport {
         unsafe plain.ca_file = files[0] == nil ? nil : strings[first]
         unsafe plain.certificate_file = files[1] == nil ? nil : strings[first + 1]
         unsafe plain.key_file = files[2] == nil ? nil : strings[first + 2]
+        unsafe plain.connect_to = files[3] == nil ? nil : strings[first + 3]
+        unsafe plain.proxy = files[4] == nil ? nil : strings[first + 4]
+        unsafe plain.no_proxy = files[5] == nil ? nil : strings[first + 5]
+        unsafe plain.proxy_headers = strings + first + 6
+        unsafe plain.proxy_header_count = proxyHeaders.count
         return unsafe pyrorec_http_perform(pointer, &plain, &response)
       }
     }
@@ -121,6 +133,15 @@ package final class CurlTransport: HTTPTransport {
     case PYROREC_HTTP_NOT_HTTP: .notHTTP
     case PYROREC_HTTP_TOO_LARGE: .tooLarge
     default: .broken
+    }
+  }
+
+  private static func minor(_ version: TLSOptions.Version) -> Int32 {
+    switch version {
+    case .tls10: -1
+    case .tls11: 1
+    case .tls12: 2
+    case .tls13: 3
     }
   }
 

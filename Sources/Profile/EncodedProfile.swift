@@ -25,6 +25,20 @@ package struct EncodedProfile: Hashable, Sendable {
       .sorted()
   }
 
+  /// One that was encoded before, with what was known of it then.
+  package init(
+    gzip bytes: [UInt8], uncompressedByteCount: Int, sampleCount: Int, timeNanoseconds: Int64, durationNanoseconds: Int64,
+    sampleTypes: [String], textLabelNames: [String]
+  ) {
+    self.bytes = bytes
+    self.uncompressedByteCount = uncompressedByteCount
+    self.sampleCount = sampleCount
+    self.timeNanoseconds = timeNanoseconds
+    self.durationNanoseconds = durationNanoseconds
+    self.sampleTypes = sampleTypes
+    self.textLabelNames = textLabelNames
+  }
+
   private init(_ other: EncodedProfile, bytes: [UInt8], uncompressedByteCount: Int, timeNanoseconds: Int64) {
     self.bytes = bytes
     self.uncompressedByteCount = uncompressedByteCount

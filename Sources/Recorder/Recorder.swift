@@ -46,7 +46,7 @@ package final class Recorder {
     var selection = try TargetSelection(configuration, files: files)
     defer { selection.close() }
     // Signals become readable bytes; blocked before any other thread begins, so that none of them takes one.
-    let signals = try SignalDescriptor([SIGINT, SIGTERM, SIGHUP])
+    let signals = configuration.control == nil ? try SignalDescriptor([SIGINT, SIGTERM, SIGHUP]) : nil
 
     let cpus = KernelAbilities.onlineCPUs()
     var settings = Sampler.Settings(frequencyHertz: configuration.frequencyHertz)
@@ -62,15 +62,20 @@ package final class Recorder {
     let unwinding = try Unwinding(sampler, files: files, cachePath: configuration.unwindCachePath)
     // Before sampling begins, so that no process starts unseen.
     let sideband = try SidebandRings(cpus: cpus, tellsLivesAtOnce: unwinding != nil)
-    let header = SegmentHeader(
-      traceID: Self.randomBytes(16), anchor: Clock.anchor(), machine: host.machine, kernelRelease: host.kernelRelease,
-      kernelVersion: host.kernelVersion, hostName: host.hostName, cpuCount: UInt32(cpus.count),
-      recorderVersion: configuration.recorderVersion,
-      abilities: abilities(unwinder: unwinding == nil ? .framePointers : .tables, fallback: fallback))
+    let abilities = abilities(unwinder: unwinding == nil ? .framePointers : .tables, fallback: fallback)
+    let (configuration, cpuCount) = (configuration, UInt32(cpus.count))
+    let makeSegment = { (anchor: ClockAnchor) throws(TraceError) in
+      let header = SegmentHeader(
+        traceID: Self.randomBytes(16), anchor: anchor, machine: host.machine, kernelRelease: host.kernelRelease,
+        kernelVersion: host.kernelVersion, hostName: host.hostName, cpuCount: cpuCount,
+        recorderVersion: configuration.recorderVersion, abilities: abilities)
+      // A segment of many is read soon and then gone.
+      return try SegmentWriter(
+        path: configuration.windows?.path(anchor.unix.nanoseconds) ?? configuration.output, header: header,
+        compressesImagesWell: configuration.images == .symbols && configuration.windows == nil)
+    }
     let writer: SegmentWriter
-    do throws(TraceError) {
-      writer = try SegmentWriter(path: configuration.output, header: header, compressesImagesWell: configuration.images == .symbols)
-    } catch { throw .trace(error) }
+    do throws(TraceError) { writer = try makeSegment(Clock.anchor()) } catch { throw .trace(error) }
 
     var command: CommandProcess?
     if !configuration.command.isEmpty {
@@ -88,7 +93,7 @@ package final class Recorder {
     Self.hurry()
     let session = Session(
       configuration: configuration, files: files, sampler: sampler, sideband: sideband, writer: writer, signals: signals,
-      tape: tape, unwinding: unwinding)
+      tape: tape, unwinding: unwinding, makeSegment: makeSegment)
     session.report.unwindFallback = fallback
     session.onProgress = onProgress
     do throws(RecorderError) {
@@ -135,11 +140,18 @@ package final class Recorder {
     private let configuration: RecorderConfiguration
     private let sampler: Sampler
     private let sideband: SidebandRings
-    private let writer: SegmentWriter
-    private let signals: SignalDescriptor
+    private var writer: SegmentWriter
+    /// `nil` when somebody else takes them.
+    private let signals: SignalDescriptor?
     private let tape: TapeWriter?
-    private let copier: ImageCopier
+    private var copier: ImageCopier
     private let core: RecordingCore
+    private let files: any ProcessFileSystem
+    private let makeSegment: (ClockAnchor) throws(TraceError) -> SegmentWriter
+    /// What there was before the segment that is being written, and when that began.
+    private var totalsBefore = RecordingCore.Totals()
+    private var segmentStart: UInt64 = 0
+    private let closing = DispatchQueue(label: "pyrorec.segments", qos: .utility)
     private let unwinding: Unwinding?
     var report = RecordingReport()
     /// Emptied and filled again: its memory is taken once.
@@ -150,8 +162,11 @@ package final class Recorder {
 
     init(
       configuration: RecorderConfiguration, files: any ProcessFileSystem, sampler: Sampler, sideband: SidebandRings,
-      writer: SegmentWriter, signals: SignalDescriptor, tape: TapeWriter?, unwinding: Unwinding?
+      writer: SegmentWriter, signals: SignalDescriptor?, tape: TapeWriter?, unwinding: Unwinding?,
+      makeSegment: @escaping (ClockAnchor) throws(TraceError) -> SegmentWriter
     ) {
+      self.files = files
+      self.makeSegment = makeSegment
       self.unwinding = unwinding
       self.tape = tape
       self.configuration = configuration
@@ -159,11 +174,14 @@ package final class Recorder {
       self.sideband = sideband
       self.writer = writer
       self.signals = signals
-      copier = ImageCopier(sink: writer, mode: configuration.images, files: files, kernelNames: sampler.kernelNames)
+      copier = ImageCopier(
+        sink: writer, mode: configuration.images, files: files, kernelNames: sampler.kernelNames,
+        store: configuration.imageStore)
       let answering: any ProcessFileSystem = tape.map { tape in TapingProcessFileSystem(files) { tape.write($0) } } ?? files
       core = RecordingCore(
         files: answering, opener: LiveImageOpener(), sink: writer, copier: copier, unwinder: unwinding?.unwinder,
         keepsStackCopies: configuration.stackCopies != .none)
+      core.hasManySegments = configuration.windows != nil
     }
 
     func run(
@@ -172,7 +190,8 @@ package final class Recorder {
       let waiter = try EventWaiter()
       try waiter.add(sampler.descriptor, .samples)
       for descriptor in sideband.descriptors { try waiter.add(descriptor, .sideband) }
-      try waiter.add(signals.descriptor, .signal)
+      if let signals { try waiter.add(signals.descriptor, .signal) }
+      if let control = configuration.control { try waiter.add(control.descriptor, .control) }
       if let unwinding { try waiter.add(unwinding.workshop.descriptor, .tables) }
       var lives: [OwnedLife] = []
       for pid in targets {
@@ -197,9 +216,9 @@ package final class Recorder {
       hasStarted = true
       let start = Clock.monotonic()
       onReady?()
+      segmentStart = start
       attempt { () throws(TraceError) in
-        try writer.append(.event(eventRecord()))
-        try writer.append(.sessionFact(SessionFactRecord(name: "start.time", value: String(start))))
+        try beginSegment()
         if !configuration.command.isEmpty {
           try writer.append(
             .sessionFact(SessionFactRecord(name: "command", value: configuration.command.joined(separator: " "))))
@@ -233,7 +252,8 @@ package final class Recorder {
         }
         let interval = now &- start < Recorder.drainInterval ? Recorder.firstDrainInterval : Recorder.drainInterval
         let nextDrain = lastDrain &+ interval
-        let rest = min(Self.untilNext(deadline, now), Self.untilNext(nextDrain, now))
+        if let windowEnd, now >= windowEnd, !core.hasWaitingStacks || now &- windowEnd >= Self.tablesPatience { beginNextWindow() }
+        let rest = min(Self.untilNext(deadline, now), Self.untilNext(nextDrain, now), Self.untilNext(self.windowEnd, now))
         let asksAgain = core.wantsAnotherLookSoon
         let woken = waiter.wait(nanoseconds: asksAgain ? min(rest, patience) : rest)
         patience = asksAgain && woken.isEmpty ? min(patience * 2, Recorder.latest) : Recorder.soon
@@ -242,12 +262,16 @@ package final class Recorder {
         let isDrainDue = Clock.monotonic() >= nextDrain
         // Tables and mappings wait for nothing: until the sampler has them, every sample carries its stack.
         let isForTables = unwinding != nil && woken.contains(.sideband)
-        if isDrainDue || isForTables || core.wantsSamples || !woken.isDisjoint(with: [.samples, .signal, .process]) {
+        if isDrainDue || isForTables || core.wantsSamples || !woken.isDisjoint(with: [.samples, .signal, .process, .control]) {
           drain(countsLosses: isDrainDue)
         } else {
           look()
         }
-        if woken.contains(.signal), signals.take() { end = .interrupted }
+        if woken.contains(.signal), isInterrupted { end = .interrupted }
+        if woken.contains(.control), let control = configuration.control {
+          control.acknowledge()
+          if control.isStopping { end = .interrupted }
+        }
         if woken.contains(.process) {
           if let process = command, let ending = process.poll() {
             note(ending)
@@ -290,12 +314,84 @@ package final class Recorder {
       return report
     }
 
+    private var isInterrupted: Bool { signals?.take() ?? false }
+
+    // MARK: Segments
+
+    /// What every segment begins with.
+    private func beginSegment() throws(TraceError) {
+      try writer.append(.event(eventRecord()))
+      try writer.append(.sessionFact(SessionFactRecord(name: "start.time", value: String(segmentStart))))
+      for fact in configuration.windows?.facts() ?? [] { try writer.append(fact) }
+    }
+
+    private var windowEnd: UInt64? {
+      guard let windows = configuration.windows else { return nil }
+      return segmentStart &+ (configuration.control?.windowNanoseconds ?? windows.nanoseconds)
+    }
+
+    /// Goes on in the next segment; the one before is finished beside the recording.
+    private func beginNextWindow() {
+      guard failure == nil else { return }
+      drain(countsLosses: true)
+      attempt { () throws(TraceError) in try core.giveUpWaiting() }
+      flush()
+      let anchor = Clock.anchor()
+      let next: SegmentWriter
+      do throws(TraceError) { next = try makeSegment(anchor) } catch { return failure = failure ?? error }
+      let window = closedWindow(stop: anchor.monotonic.nanoseconds)
+      let (writer, copier, problem) = (writer, copier, failure)
+      failure = nil
+      closing.async { [configuration] in
+        copier.finish { false }
+        Self.close(window, writer, stop: anchor.monotonic.nanoseconds, problem ?? copier.writeFailure, configuration.windows)
+      }
+      totalsBefore = core.totals
+      segmentStart = anchor.monotonic.nanoseconds
+      self.writer = next
+      self.copier = ImageCopier(
+        sink: next, mode: configuration.images, files: files, kernelNames: sampler.kernelNames,
+        store: configuration.imageStore)
+      core.begin(sink: next, copier: self.copier)
+      attempt { () throws(TraceError) in
+        try beginSegment()
+        try self.writer.flush()
+      }
+      self.copier.prepareKernel()
+    }
+
+    private func closedWindow(stop: UInt64) -> ClosedWindow {
+      ClosedWindow(
+        path: writer.path, samples: core.totals.samples &- totalsBefore.samples,
+        lostSamples: core.totals.lostSamples &- totalsBefore.lostSamples, byteCount: 0,
+        durationNanoseconds: stop &- segmentStart, writeFailure: nil)
+    }
+
+    private static func close(
+      _ window: ClosedWindow, _ writer: SegmentWriter, stop: UInt64, _ problem: TraceError?, _ windows: RecordingWindows?
+    ) {
+      var window = window
+      window.writeFailure = problem.map { "\($0)" }
+      do throws(TraceError) {
+        if problem == nil {
+          try writer.append(.sessionFact(SessionFactRecord(name: "end.reason", value: "window")))
+          try writer.append(.sessionFact(SessionFactRecord(name: "end.time", value: String(stop))))
+        }
+        try writer.close()
+      } catch {
+        window.writeFailure = window.writeFailure ?? "\(error)"
+        window.path = SegmentWriter.partialPath(writer.path)
+      }
+      window.byteCount = writer.byteCount
+      windows?.onClosed(window)
+    }
+
     /// Waits for the tables that samples wait for, so long.
     private static let tablesPatience: UInt64 = 3_000_000_000
 
     private func finishStacks() {
       let deadline = Clock.monotonic() &+ Self.tablesPatience
-      while core.hasWaitingStacks, Clock.monotonic() < deadline, !signals.take() {
+      while core.hasWaitingStacks, Clock.monotonic() < deadline, !isInterrupted {
         Self.pause(5_000_000)
         attempt { () throws(TraceError) in try core.takeTables() }
       }
@@ -372,7 +468,7 @@ package final class Recorder {
           Self.pause(10_000_000)
         }
       }
-      copier.finish { signals.take() }
+      copier.finish { isInterrupted }
       failure = failure ?? copier.writeFailure
       var finalEnd = end
       if let failure {
@@ -387,10 +483,10 @@ package final class Recorder {
       }
       do throws(TraceError) {
         try writer.close()
-        report.path = configuration.output
+        report.path = writer.path
       } catch {
         report.writeFailure = report.writeFailure ?? "\(error)"
-        report.path = configuration.output + ".part"
+        report.path = SegmentWriter.partialPath(writer.path)
         finalEnd = .writeFailed
       }
       report.end = finalEnd
@@ -399,6 +495,13 @@ package final class Recorder {
       report.processes = core.totals.processes
       report.durationNanoseconds = stop &- start
       report.byteCount = writer.byteCount
+      guard let windows = configuration.windows else { return }
+      closing.sync {}
+      var window = closedWindow(stop: stop)
+      window.path = report.path
+      window.byteCount = report.byteCount
+      window.writeFailure = report.writeFailure
+      windows.onClosed(window)
     }
   }
 }

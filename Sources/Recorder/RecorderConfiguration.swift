@@ -38,6 +38,8 @@ package struct RecorderConfiguration: Sendable {
   /// Empty for none.
   package var command: [String] = []
   package var images = Images.symbols
+  /// Where copies of files go instead of the segments, once for all of them; `nil` for the segments.
+  package var imageStore: ImageStore?
   package var unwind = Unwind.tables
   package var stackCopies = StackCopies.waiting
   /// Bytes for the rows of unwind tables. Taken when the recording begins, and not swappable.
@@ -45,6 +47,10 @@ package struct RecorderConfiguration: Sendable {
   /// The directory where unwind tables are kept from one recording to the next; its parent must be there. `nil` for none.
   package var unwindCachePath: String?
   package var recorderVersion = ""
+  /// A row of segments instead of `output`, until it is stopped; `nil` for one segment.
+  package var windows: RecordingWindows?
+  /// Who may stop the recording; with it signals are left to whoever else takes them.
+  package var control: RecordingControl?
   /// Where the recorder's raw input goes, for tests of the recorder itself; `nil` for nowhere.
   package var tapePath: String?
 

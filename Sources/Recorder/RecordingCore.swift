@@ -34,8 +34,8 @@ package final class RecordingCore {
   private static let keptAfterExit: UInt64 = 2_000_000_000
 
   private let files: any ProcessFileSystem
-  private let sink: any RecordSink
-  private let copier: any ImageCopying
+  private var sink: any RecordSink
+  private var copier: any ImageCopying
   private let images: ImageTable
   private var stacks = StackTable()
   private var processes: [UInt32: RecordedProcess] = [:]
@@ -656,6 +656,34 @@ package final class RecordingCore {
     guard !image.isWanted else { return }
     image.isWanted = true
     copier.copy(images.request(for: image))
+  }
+
+  // MARK: Segments
+
+  /// Whether the recording goes on in other segments, so that files are needed again.
+  package var hasManySegments: Bool {
+    get { images.keepsFiles }
+    set { images.keepsFiles = newValue }
+  }
+
+  /// Goes on in another segment, which stands alone: programs, mappings, images and stacks are written there again when
+  /// samples hit them. What waited must have been flushed, and no sample may wait for its tables.
+  package func begin(sink: any RecordSink, copier: any ImageCopying) {
+    self.sink = sink
+    self.copier = copier
+    stacks = StackTable()
+    breaks = UnwindBreaks()
+    (nextProcess, nextThread, nextSpace) = (1, 1, 1)
+    forgetRecentThreads()
+    var mapped: Set<ObjectIdentifier> = []
+    for process in processes.values {
+      process.handle = nil
+      process.space = nil
+      for mapping in process.mappings { mapped.insert(ObjectIdentifier(mapping.image)) }
+    }
+    for waiting in held { if let image = waiting.image { mapped.insert(ObjectIdentifier(image)) } }
+    images.beginSegment(mapped: mapped)
+    threads = threads.mapValues { RecordedThread(process: $0.process, comm: $0.comm) }
   }
 
   // MARK: Writing

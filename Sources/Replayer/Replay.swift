@@ -100,8 +100,11 @@ package struct Replay: Sendable {
   }
 
   /// One profile a series, sorted by labels.
-  package func profilesBySeries() -> [(labels: LabelSet, profile: Profile)] {
-    let labelsOf = programLabels()
+  package func profilesBySeries() -> [(labels: LabelSet, profile: Profile)] { profiles(labels: programLabels()) }
+
+  /// One profile a series, sorted by labels.
+  /// - Parameter labels: of each program by its handle; one that is not there is left out.
+  package func profiles(labels labelsOf: [UInt32: LabelSet]) -> [(labels: LabelSet, profile: Profile)] {
     var groupsOf: [LabelSet: [Int]] = [:]
     for group in contents.groups.indices {
       guard let labels = labelsOf[contents.groups[group].process] else { continue }

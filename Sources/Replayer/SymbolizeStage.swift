@@ -9,6 +9,8 @@ package struct SymbolizeStage: Sendable {
   package var workers: Int
   /// `uname -r` of the recording, to look for the kernel's debug file; `nil` looks for none.
   package var kernelRelease: String?
+  /// What earlier traces have shown; `nil` looks everything up.
+  package var memory: SymbolMemory?
 
   package init(symbolizer: Symbolizer, workers: Int, kernelRelease: String? = nil) {
     self.symbolizer = symbolizer
@@ -87,9 +89,27 @@ package struct SymbolizeStage: Sendable {
           $0.map { .frames([Frame(function: $0)]) } ?? .unknown(.addressOutsideEveryFunction)
         }, steps: [])
     }
+    if let memory, record.kind == .file { return answer(record.identity, addresses, memory) }
     let answer = symbolizer.symbolize(
       record.identity, addresses.map { ImageAddress($0) }, workers: addresses.count >= Self.manyAddresses ? workers : 1)
     return Found(symbolizations: answer.symbolizations, steps: answer.steps)
+  }
+}
+
+extension SymbolizeStage {
+  /// With what is remembered of the file.
+  private func answer(_ image: ImageIdentity, _ addresses: [UInt64], _ memory: SymbolMemory) -> Found {
+    var known = memory.known(image, addresses)
+    let asked = addresses.filter { known[$0] == nil }
+    var steps: [LocatorStep] = []
+    if !asked.isEmpty {
+      let answer = symbolizer.symbolize(
+        image, asked.map { ImageAddress($0) }, workers: asked.count >= Self.manyAddresses ? workers : 1)
+      steps = answer.steps
+      memory.remember(image, zip(asked, answer.symbolizations).map { ($0, $1) })
+      for (address, symbolization) in zip(asked, answer.symbolizations) { known[address] = symbolization }
+    }
+    return Found(symbolizations: addresses.map { known[$0] ?? .unknown(.mappingUnknown) }, steps: steps)
   }
 }
 

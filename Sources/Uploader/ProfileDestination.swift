@@ -36,6 +36,8 @@ package struct DestinationRules: Hashable, Sendable {
 /// What a user may say about any destination; each takes what it has a use for.
 package struct DestinationOptions: Sendable {
   package var credentials = Credentials.none
+  /// In place of `credentials`, asked for every request.
+  package var authorization: (any Authorization)?
   /// Sent with every request.
   package var headers: [HTTPHeader] = []
   package var tls = TLSOptions()
@@ -43,6 +45,13 @@ package struct DestinationOptions: Sendable {
   /// Of one request, connecting included.
   package var requestTimeoutMilliseconds = 60_000
   package var userAgent = "pyrorec"
+  package var connection = HTTPConnectionOptions()
+  /// How many redirections are followed; without any they are an error that names the place.
+  package var maximumRedirects = 0
+  /// What to do about a server that is not trusted, as it is said here.
+  package var trustAdvice = "give its authority with --ca-file, or --insecure to trust anyone"
+  /// Whether a server that says it has had enough is asked again.
+  package var retriesRateLimit = true
   /// `nil` for libcurl, loaded when needed.
   package var transport: (any HTTPTransport)?
   package init() {}

@@ -10,8 +10,9 @@ enum PushAnswer {
   ///   - chargedBytes: what the server counts the profile as.
   ///   - burst: the most it takes at once: above that a refusal for the rate is for ever.
   ///   - nowSeconds: since 1970, for a `Retry-After` that is a date.
+  ///   - retriesRateLimit: whether a server's 429 is for now; that of a proxy always is.
   static func outcome(
-    of response: HTTPResponse, chargedBytes: Int, burst: Int, nowSeconds: Int64
+    of response: HTTPResponse, chargedBytes: Int, burst: Int, nowSeconds: Int64, retriesRateLimit: Bool = true
   ) -> UploadOutcome {
     let error = ConnectError(response.body)
     let reason = Self.reason(response, error)
@@ -28,25 +29,28 @@ enum PushAnswer {
     case 404, 405, 415, 501:
       return .misconfigured("\(reason): there is no push service at this URL; is it a Pyroscope server?")
     case 429:
-      if chargedBytes > burst { return .refused("\(reason): it is larger than the server ever takes at once") }
-      return later()
+      if chargedBytes > burst { return .tooLarge("\(reason): it is larger than the server ever takes at once") }
+      return retriesRateLimit || error == nil ? later() : .refused("\(reason), and retry_on_http_429 is false")
+    case 413: return .tooLarge(reason)
     case 408, 425: return later()
     default: break
     }
     if let code = error?.code {
       if Self.retriedCodes.contains(code) { return later() }
       if Self.configurationCodes.contains(code) { return .misconfigured(reason) }
+      if code == "already_exists" { return .alreadyThere(reason) }
+      if Self.sizeReasons.contains(where: { error?.message.contains($0) ?? false }) { return .tooLarge(reason) }
       if Self.finalCodes.contains(code) { return .refused(reason) }
     }
     return response.status >= 500 ? later() : .refused(reason)
   }
 
   /// What no answer at all means.
-  static func outcome(of failure: HTTPFailure) -> UploadOutcome {
+  static func outcome(of failure: HTTPFailure, trustAdvice: String = DestinationOptions().trustAdvice) -> UploadOutcome {
     switch failure.kind {
     case .noLibrary, .badRequest, .tooLarge: .misconfigured(failure.message)
     case .untrusted:
-      .misconfigured("\(failure.message): give its authority with --ca-file, or --insecure to trust anyone")
+      .misconfigured("\(failure.message): \(trustAdvice)")
     case .notHTTP: .misconfigured("\(failure.message): what listens there is no HTTP server")
     case .tls: .unavailable(Unavailability("\(failure.message): does it speak TLS?", hasAnswered: false))
     case .unresolved, .unconnected, .timedOut, .broken:
@@ -60,8 +64,11 @@ enum PushAnswer {
   ]
   private static let configurationCodes: Set<String> = ["unauthenticated", "permission_denied", "unimplemented"]
   private static let finalCodes: Set<String> = [
-    "invalid_argument", "not_found", "canceled", "already_exists", "failed_precondition", "out_of_range",
+    "invalid_argument", "not_found", "canceled", "failed_precondition", "out_of_range",
   ]
+
+  /// What a Pyroscope server names the limits by that a part may keep.
+  private static let sizeReasons = ["profile_size_limit", "body_size_limit", "samples_limit", "profile-size", "samples-limit"]
 
   /// A push is answered with an empty message; a page that says so in HTML came from something else.
   private static func isPyroscope(_ response: HTTPResponse) -> Bool {

@@ -20,6 +20,10 @@ package struct PyroscopeDestination: ProfileDestination {
   private let connectTimeoutMilliseconds: Int
   private let totalTimeoutMilliseconds: Int
   private let transport: any HTTPTransport
+  private let authorization: (any Authorization)?
+  private let maximumRedirects: Int
+  private let retriesRateLimit: Bool
+  private let trustAdvice: String
 
   package init(_ url: DestinationURL, _ options: DestinationOptions) throws(UploadError) {
     var credentials = options.credentials
@@ -35,6 +39,10 @@ package struct PyroscopeDestination: ProfileDestination {
       HTTPHeader("Connect-Timeout-Ms", String(options.requestTimeoutMilliseconds)),
       HTTPHeader("User-Agent", options.userAgent),
     ]
+    authorization = options.authorization
+    maximumRedirects = options.maximumRedirects
+    retriesRateLimit = options.retriesRateLimit
+    trustAdvice = options.trustAdvice
     let own = Set(headers.map { $0.name.lowercased() } + ["content-length", "host", "transfer-encoding", "content-encoding"])
     if let header = credentials.header {
       try Self.check(header)
@@ -44,7 +52,7 @@ package struct PyroscopeDestination: ProfileDestination {
       try Self.check(header)
       let name = header.name.lowercased()
       guard !own.contains(name) else { throw .invalidHeader(name: header.name, why: "it is set by the program") }
-      guard name != "authorization" || credentials == .none else {
+      guard name != "authorization" || (credentials == .none && authorization == nil) else {
         throw .invalidHeader(name: header.name, why: "a user, password or token is given too; keep one of them")
       }
       headers.append(header)
@@ -57,7 +65,7 @@ package struct PyroscopeDestination: ProfileDestination {
     identity = url.text + (tenant.map { " tenant " + $0 } ?? "")
     var warnings: [String] = []
     let isLocal = url.host == "localhost" || url.host == "::1" || url.host.hasPrefix("127.")
-    let isSecret = headers.contains { $0.name.lowercased() == "authorization" }
+    let isSecret = authorization != nil || headers.contains { $0.name.lowercased() == "authorization" }
     if url.scheme == "http", isSecret, !isLocal {
       warnings.append("\(url.text): the password or token is sent unencrypted; use https://")
     }
@@ -69,7 +77,7 @@ package struct PyroscopeDestination: ProfileDestination {
       self.transport = transport
     } else {
       do throws(HTTPError) {
-        transport = try CurlTransport(tls: options.tls)
+        transport = try CurlTransport(tls: options.tls, connection: options.connection)
       } catch {
         throw .noLibrary(error)
       }
@@ -94,12 +102,26 @@ package struct PyroscopeDestination: ProfileDestination {
     var request = HTTPRequest(method: "POST", url: url, headers: headers)
     request.body = PushRequest.encode(
       labels: upload.labels, profile: upload.profile.bytes, id: hexadecimal(upload.contentKey))
+    if let authorization {
+      do throws(UploadError) {
+        if let header = try authorization.header() {
+          try Self.check(header)
+          request.headers.append(header)
+        }
+      } catch {
+        // A file that is missing may be there in a moment, and so may the server of tokens.
+        return .unavailable(Unavailability("\(error)", hasAnswered: false))
+      }
+    }
+    request.maximumRedirects = maximumRedirects
     request.connectTimeoutMilliseconds = connectTimeoutMilliseconds
     request.totalTimeoutMilliseconds = totalTimeoutMilliseconds
     let response: HTTPResponse
-    do { response = try transport.perform(request) } catch { return PushAnswer.outcome(of: error) }
+    do { response = try transport.perform(request) } catch { return PushAnswer.outcome(of: error, trustAdvice: trustAdvice) }
+    if response.status == 401 { authorization?.wasRefused() }
     return PushAnswer.outcome(
-      of: response, chargedBytes: upload.chargedBytes, burst: rules?.burstBytes ?? .max, nowSeconds: Int64(time(nil)))
+      of: response, chargedBytes: upload.chargedBytes, burst: rules?.burstBytes ?? .max, nowSeconds: Int64(time(nil)),
+      retriesRateLimit: retriesRateLimit)
   }
 }
 

@@ -23,12 +23,18 @@ package struct RetryPolicy: Hashable, Sendable {
   ) -> Decision {
     guard case .unavailable(let why) = outcome else { return .stop }
     guard attempt < (hasAnswered ? attempts : min(attempts, attemptsBeforeFirstAnswer)) else { return .stop }
-    let step = min(maximumWaitMilliseconds, minimumWaitMilliseconds << UInt64(min(attempt - 1, 32)))
-    var wait = min(maximumWaitMilliseconds, step + UInt64.random(in: 0..<max(step, 1), using: &random))
+    var wait = wait(after: attempt, random: &random)
     if let seconds = why.retryAfterSeconds {
       guard seconds <= maximumWaitMilliseconds / 1000 else { return .stop }
       wait = max(wait, seconds * 1000)
     }
     return .wait(milliseconds: wait)
+  }
+
+  /// Milliseconds after attempt number `attempt`, counted from 1, as long as the server asks for nothing else.
+  package func wait(after attempt: Int, random: inout some RandomNumberGenerator) -> UInt64 {
+    let doubled = minimumWaitMilliseconds.multipliedReportingOverflow(by: 1 << UInt64(min(max(attempt, 1) - 1, 32)))
+    let step = doubled.overflow ? maximumWaitMilliseconds : min(maximumWaitMilliseconds, doubled.partialValue)
+    return min(maximumWaitMilliseconds, step + UInt64.random(in: 0..<max(step, 1), using: &random))
   }
 }

@@ -3,6 +3,10 @@ package enum UploadOutcome: Hashable, Sendable {
   case accepted
   /// This profile will not be taken, now or later.
   case refused(String)
+  /// The same, because of its size: in parts it may be.
+  case tooLarge(String)
+  /// There is one of this series at this time: this very one, when an answer was lost on the way.
+  case alreadyThere(String)
   /// No profile will be taken as the destination is given: a wrong password, another URL.
   case misconfigured(String)
   /// Perhaps later.

@@ -141,8 +141,15 @@ extension UploadNote: CustomStringConvertible {
 }
 
 /// FNV-1a over what makes a profile the one it is.
-struct ContentKey {
+package struct ContentKey {
   private(set) var value: UInt64
+
+  /// 16 digits for a list of texts.
+  package static func text(_ parts: [String]) -> String {
+    var key = ContentKey()
+    for part in parts { key.combine(part) }
+    return hexadecimal(key.value)
+  }
 
   init(_ value: UInt64 = 0xcbf2_9ce4_8422_2325) { self.value = value }
 

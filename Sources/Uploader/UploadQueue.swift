@@ -53,7 +53,7 @@ package struct UploadQueue {
         summary.sentBytes += upload.profile.bytes.count
         if let identity = destination.identity { journal?.record(upload, destination: identity) }
         onEvent(.sent(upload))
-      case .refused(let why):
+      case .refused(let why), .tooLarge(let why), .alreadyThere(let why):
         failures = 0
         summary.refused.append(UploadSummary.Refusal(title: upload.title, reason: why))
         onEvent(.refused(upload, why))

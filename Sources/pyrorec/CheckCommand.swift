@@ -15,7 +15,7 @@ struct CheckCommand: ParsableCommand {
       Every error of the file is shown, and the exit status is then 64. Nothing is sent and nothing is changed.
       """)
 
-  @Argument(help: "The configuration.")
+  @Argument(help: "The configuration, or a directory of files ending in .alloy that are one.")
   var file: String
 
   @Option(name: [.short, .long], help: "text or json.")

@@ -9,14 +9,13 @@ import Targets
 extension Console {
   /// Reads and checks an Alloy configuration, or ends the command: 64 with every error of the file, 1 when it is unreadable.
   func configuration(_ path: String) throws -> Configuration {
-    let bytes: [UInt8]
+    let file: SourceFile
     do throws(SystemCallError) {
-      bytes = try contents(of: path, limit: SourceFile.maximumByteCount)
+      file = try SourceFile(at: path)
     } catch {
       self.error("\(error)")
       throw ExitCode(ExitStatus.failed)
     }
-    let file = SourceFile(name: path, bytes: bytes)
     var warnings: [Diagnostic] = []
     do throws(Configuration.Problems) {
       let configuration = try Configuration(file, .live, warnings: &warnings)
@@ -27,6 +26,29 @@ extension Console {
       self.error("\(path): \(error.diagnostics.count) error\(error.diagnostics.count == 1 ? "" : "s")")
       throw ExitCode(ExitStatus.misuse)
     }
+  }
+}
+
+extension SourceFile {
+  /// The configuration at `path`: a file, or a directory, whose files ending in `.alloy` are one configuration as in Alloy.
+  init(at path: String) throws(SystemCallError) {
+    var status = stat()
+    // Safe: the string outlives the call, and the structure is a local.
+    guard unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else {
+      self.init(name: path, bytes: try contents(of: path, limit: Self.maximumByteCount))
+      return
+    }
+    let directory = path.hasSuffix("/") ? String(path.dropLast()) : path
+    var files: [(name: String, bytes: [UInt8])] = []
+    var room = Self.maximumByteCount
+    for name in DirectoryListing.names(in: directory) where name.hasSuffix(".alloy") {
+      let bytes = try contents(of: "\(directory)/\(name)", limit: room)
+      room -= bytes.count
+      files.append(("\(directory)/\(name)", bytes))
+    }
+    // As for a file that is not there.
+    if files.isEmpty { throw SystemCallError(call: "open", path: "\(directory)/*.alloy", code: ENOENT) }
+    self.init(name: path, files: files)
   }
 }
 

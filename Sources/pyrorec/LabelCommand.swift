@@ -1,3 +1,4 @@
+import Agent
 import ArgumentParser
 import Base
 import Configuration
@@ -59,8 +60,4 @@ struct LabelCommand: ParsableCommand {
       if !labels.labels.isEmpty { console.note("\(path): \(labels)") }
     }
   }
-}
-
-extension LabelSet {
-  var recorded: [TargetLabelsRecord.Label] { labels.map { TargetLabelsRecord.Label(name: $0.name, value: $0.value) } }
 }

@@ -14,7 +14,7 @@ import Glibc
     version: version,
     subcommands: [
       RecordCommand.self, SymbolizeCommand.self, LabelCommand.self, ConvertCommand.self, UploadCommand.self,
-      InspectCommand.self, VerifyCommand.self, CheckCommand.self, ExtractCommand.self, ReplayCommand.self,
+      InspectCommand.self, VerifyCommand.self, CheckCommand.self, RunCommand.self, ExtractCommand.self, ReplayCommand.self,
     ])
 
   static func main() {

@@ -117,9 +117,9 @@ struct RecordCommand: ParsableCommand {
   }
 
   /// Recordings are made by root nearly always; without a cache directory every recording builds its tables anew.
-  private static var unwindCachePath: String? { geteuid() == 0 ? "/var/cache/pyrorec" : nil }
+  static var unwindCachePath: String? { geteuid() == 0 ? "/var/cache/pyrorec" : nil }
 
-  private static func status(of error: RecorderError) -> Int32 {
+  static func status(of error: RecorderError) -> Int32 {
     if error.isPrivilege { return ExitStatus.privilegeMissing }
     if error.isKernel { return ExitStatus.unavailable }
     return ExitStatus.failed

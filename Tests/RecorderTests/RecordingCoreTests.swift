@@ -126,6 +126,37 @@ struct RecordingCoreTests {
     #expect(samples.count == 1)
   }
 
+  @Test func `each segment of a recording stands alone`() throws {
+    files.add(10, comm: "server", ticks: 500, maps: "400000-401000 r-xp 00001000 08:01 77 /srv/server\n")
+    core.hasManySegments = true
+    core.scan(only: nil, time: 1000)
+    try core.process(batch(2000, samples: [sample(pid: 10, time: 1500, start: 5_001_234_567, user: [0x400100, 0x400200])]))
+    try core.flush()
+    let second = MemorySink()
+    let copies = CopyRequests()
+    core.begin(sink: second, copier: copies)
+    try core.process(batch(4000, samples: [sample(pid: 10, time: 3500, start: 5_001_234_567, user: [0x400100, 0x400200])]))
+    try core.flush()
+    // The same in both, numbered anew, but for the time.
+    func shape(_ records: [TraceRecord]) -> [String] {
+      records.map { record in
+        switch record {
+        case .process(let process): "process \(process.handle) \(process.comm)"
+        case .thread(let thread): "thread \(thread.handle) \(thread.comm)"
+        case .addressSpace(let space): "space \(space.handle)"
+        case .image(let image): "image \(image.handle) \(image.path)"
+        case .mapping(let mapping): "mapping \(mapping.start) \(mapping.image)"
+        case .stacks(let stacks): "stacks \(stacks.firstStack) \(stacks.stacks.count) \(stacks.nodes.count)"
+        case .samples(let batch): "samples \(batch.samples.map(\.userStack))"
+        default: "other"
+        }
+      }
+    }
+    #expect(shape(second.records) == shape(sink.records))
+    #expect(copies.paths == ["/srv/server"])
+    #expect(core.totals.samples == 2)
+  }
+
   @Test func `a program that execs is two programs of one process`() throws {
     files.add(10, comm: "sh", ticks: 500, maps: "400000-401000 r-xp 00000000 08:01 77 /bin/sh\n")
     core.scan(only: nil, time: 1000)

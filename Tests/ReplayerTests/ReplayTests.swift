@@ -55,6 +55,46 @@ struct ReplayTests {
     #expect(collapsed(builder) == ["app;[unknown]+0x1234;[jit:java]+0x7f0000000500;vmlinux+0x10;[ext4]+0x20 1"])
   }
 
+  @Test func `a program that the newest labels leave out is in no profile`() {
+    var builder = TraceBuilder()
+    let kept = builder.process(100)
+    let left = builder.process(200, executable: "/usr/bin/other")
+    for process in [kept, left] {
+      let space = builder.addressSpace(of: process)
+      builder.map(builder.image("/usr/bin/app"), into: space, at: 0x400000)
+      builder.sample(builder.thread(of: process), builder.stack(in: space, [0x400100]), count: 2)
+    }
+    func label(_ process: ProcessHandle, _ name: String, _ value: String, layer: UInt32) {
+      builder.add(
+        .targetLabels(TargetLabelsRecord(layer: layer, process: process, labels: [TargetLabelsRecord.Label(name: name, value: value)])))
+    }
+    label(kept, "env", "prod", layer: 1)
+    label(left, TargetLabelsRecord.leftOut, "no target claims it", layer: 1)
+    builder.add(.layerEnd(LayerEndRecord(layer: 1, kind: .labels, recordCount: 2)))
+    let series = replay(builder).profilesBySeries()
+    #expect(series.map(\.labels) == [LabelSet(["service_name": "app", "env": "prod"])])
+    #expect(series.first?.profile.total(ofType: 0) == 20_000_000)
+    #expect(replay(builder).profile().total(ofType: 0) == 20_000_000)
+    // A newer layer takes it back.
+    label(left, "env", "test", layer: 2)
+    builder.add(.layerEnd(LayerEndRecord(layer: 2, kind: .labels, recordCount: 1)))
+    #expect(Set(replay(builder).profilesBySeries().map { $0.labels["service_name"] }) == ["app", "other"])
+  }
+
+  @Test func `profiles by labels of a configuration hold the programs that it names`() {
+    var builder = TraceBuilder()
+    let first = builder.process(100)
+    let second = builder.process(200)
+    for process in [first, second] {
+      let space = builder.addressSpace(of: process)
+      builder.map(builder.image("/usr/bin/app"), into: space, at: 0x400000)
+      builder.sample(builder.thread(of: process), builder.stack(in: space, [0x400100]))
+    }
+    let made = replay(builder).profiles(labels: [second.rawValue: LabelSet(["service_name": "shop"])])
+    #expect(made.map(\.labels) == [LabelSet(["service_name": "shop"])])
+    #expect(made.first?.profile.total(ofType: 0) == 10_000_000)
+  }
+
   @Test func `a mapping that takes the place of another holds for the new space only`() {
     var builder = TraceBuilder()
     let process = builder.process()

@@ -2,12 +2,14 @@ import HTTP
 import Testing
 @testable import Uploader
 
-private enum Meaning { case accepted, refused, misconfigured, unavailable }
+private enum Meaning { case accepted, refused, tooLarge, alreadyThere, misconfigured, unavailable }
 
 private func meaning(_ outcome: UploadOutcome) -> Meaning {
   switch outcome {
   case .accepted: .accepted
   case .refused: .refused
+  case .tooLarge: .tooLarge
+  case .alreadyThere: .alreadyThere
   case .misconfigured: .misconfigured
   case .unavailable: .unavailable
   }
@@ -35,7 +37,7 @@ private func connect(_ status: Int, _ code: String) -> HTTPResponse {
   (connect(503, "unavailable"), .unavailable),
   (connect(504, "deadline_exceeded"), .unavailable),
   (connect(409, "aborted"), .unavailable),
-  (connect(409, "already_exists"), .refused),
+  (connect(409, "already_exists"), .alreadyThere),
   (connect(500, "data_loss"), .unavailable),
   (HTTPResponse(status: 200), .accepted),
   (HTTPResponse(status: 200, headers: [HTTPHeader("content-type", "application/proto")]), .accepted),
@@ -47,7 +49,7 @@ private func connect(_ status: Int, _ code: String) -> HTTPResponse {
   (HTTPResponse(status: 404), .misconfigured),
   (HTTPResponse(status: 405), .misconfigured),
   (HTTPResponse(status: 408), .unavailable),
-  (HTTPResponse(status: 413), .refused),
+  (HTTPResponse(status: 413), .tooLarge),
   (HTTPResponse(status: 415), .misconfigured),
   (HTTPResponse(status: 429), .unavailable),
   (HTTPResponse(status: 500), .unavailable),
@@ -60,7 +62,7 @@ private func `an answer means what Connect and HTTP say it does`(response: HTTPR
 }
 
 @Test func `a rate limit that a profile can never pass is a refusal`() {
-  #expect(meaning(outcome(connect(429, "resource_exhausted"), charged: 2_000_001)) == .refused)
+  #expect(meaning(outcome(connect(429, "resource_exhausted"), charged: 2_000_001)) == .tooLarge)
 }
 
 @Test(

@@ -45,6 +45,13 @@ struct pyrorec_http_request {
   const char *certificate_file; /* PEM; NULL: none */
   const char *key_file;         /* PEM; NULL: in certificate_file */
   int insecure;                 /* any certificate will do */
+  int tls_minor;                /* the oldest TLS taken, 1.tls_minor; 0: 1.2, -1: 1.0 */
+  const char *connect_to;       /* "::HOST:PORT" to connect to whatever the URL names; NULL: what it names */
+  const char *proxy;            /* URL; NULL: the environment's */
+  const char *no_proxy;         /* hosts without it, separated by commas; NULL: the environment's */
+  const char *const *proxy_headers; /* "Name: value" each, of CONNECT */
+  size_t proxy_header_count;
+  int http1;                    /* HTTP/1.1 alone */
   int ignore_proxy;             /* whatever the environment says */
   size_t body_limit;            /* of the response; what is above is cut off, or too large where there is a body_file */
   size_t header_limit;

@@ -44,7 +44,7 @@ struct ConfigurationGraph {
 
   private mutating func reportDuplicate(_ block: Block, _ id: String, _ earlier: SourceRange) {
     let place = file.position(of: earlier.start)
-    report(block.headRange, "block \(id) already declared at \(file.name):\(place.line):\(place.column)")
+    report(block.headRange, "block \(id) already declared at \(file.part(at: earlier.start).file.name):\(place.line):\(place.column)")
   }
 
   private mutating func collect(_ block: Block, _ name: String) {

@@ -18,8 +18,14 @@ extension Configuration {
       return final(LabelSet(["service_name": "ebpf/unspecified"]))
     }
 
-    package func final(_ target: LabelSet) -> LabelSet {
-      ComponentLabels.final(of: target, for: component.kind).merging(externalLabels)
+    package func final(_ target: LabelSet) -> LabelSet { own(target).merging(externalLabels) }
+
+    /// Without what a receiver adds.
+    private func own(_ target: LabelSet) -> LabelSet { ComponentLabels.final(of: target, for: component.kind) }
+
+    func ownLabels(process: UInt32, containerID: String) -> LabelSet? {
+      if let target = index.target(process: process, containerID: containerID) { return own(target) }
+      return targetsOnly ? nil : own(LabelSet(["service_name": "ebpf/unspecified"]))
     }
   }
 
@@ -50,12 +56,31 @@ extension Configuration {
     }
   }
 
+  /// A component that profiles a program, and the labels it gives it, without those that a receiver adds.
+  package struct Claim: Hashable, Sendable {
+    package var component: String
+    package var labels: LabelSet
+    let external: LabelSet
+    /// With what the component's only receiver adds.
+    package var all: LabelSet { labels.merging(external) }
+  }
+
   /// The labels of each of a recording's programs, `nil` for one that no target claims.
+  /// - Parameter others: what sources other than `discovery.process` found.
+  package func labels(
+    of programs: [RecordedProgram], others: (Component, DecodedBlock) -> [LabelSet] = { _, _ in [] }
+  ) -> [LabelSet?] {
+    claims(of: programs, others: others).map { $0.first?.all }
+  }
+
+  /// Who profiles each of a recording's programs, in the order of the file.
   ///
   /// Processes whose numbers were used again, and programs that replaced others by `exec`, are looked at in rounds of their
   /// own: a number means one program in each.
-  package func labels(of programs: [RecordedProgram]) -> [LabelSet?] {
-    var result = [LabelSet?](repeating: nil, count: programs.count)
+  package func claims(
+    of programs: [RecordedProgram], others: (Component, DecodedBlock) -> [LabelSet] = { _, _ in [] }
+  ) -> [[Claim]] {
+    var result = [[Claim]](repeating: [], count: programs.count)
     var rounds: [[Int]] = []
     var usesOfProcess: [UInt32: Int] = [:]
     for (index, program) in programs.enumerated() {
@@ -66,7 +91,7 @@ extension Configuration {
     }
     for round in rounds {
       let evaluation = evaluate { component, arguments in
-        guard component.kind.name == ComponentKind.discoveryProcess.name else { return [] }
+        guard component.kind.name == ComponentKind.discoveryProcess.name else { return others(component, arguments) }
         let options = arguments.processDiscovery
         let targets = round.compactMap { programs[$0].target.map { options.chosen(from: $0) } }
         return ProcessDiscovery.join(targets, arguments.targets("join"))
@@ -75,8 +100,10 @@ extension Configuration {
       // A trace is what `pyroscope.ebpf` records; without one, another component's targets say whose it is.
       let ebpf = all.filter { $0.component.kind.name == ComponentKind.ebpf.name }
       for index in round {
-        for profiled in ebpf.isEmpty ? all : ebpf where result[index] == nil {
-          result[index] = profiled.labels(process: programs[index].process, containerID: programs[index].containerID)
+        for profiled in ebpf.isEmpty ? all : ebpf {
+          let program = programs[index]
+          guard let labels = profiled.ownLabels(process: program.process, containerID: program.containerID) else { continue }
+          result[index].append(Claim(component: profiled.component.id, labels: labels, external: profiled.externalLabels))
         }
       }
     }

@@ -116,6 +116,19 @@ package struct DecodedBlock: Hashable, Sendable {
       }
     }
   }
+  /// Of an argument that is a map of lists.
+  package func lists(_ name: String) -> [String: [String]] {
+    guard case .object(let fields) = values[name] else { return [:] }
+    return fields.mapValues { field in
+      guard case .array(let elements) = field else { return [] }
+      return elements.compactMap {
+        switch $0 {
+        case .string(let text), .secret(let text): text
+        default: nil
+        }
+      }
+    }
+  }
   /// Ids of the components that take what is forwarded.
   package func receivers(_ name: String) -> [String] {
     guard case .array(let elements) = values[name] else { return [] }

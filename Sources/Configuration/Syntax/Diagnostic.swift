@@ -36,6 +36,11 @@ package struct DiagnosticText {
   }
 
   package func render(_ diagnostic: Diagnostic) -> String {
+    let part = self.file.part(at: diagnostic.range.start)
+    let file = part.file
+    var diagnostic = diagnostic
+    diagnostic.range.start -= part.start
+    diagnostic.range.end -= part.start
     let start = file.position(of: diagnostic.range.start)
     let end = file.position(of: max(diagnostic.range.start, diagnostic.range.end - 1))
     var text = "\(diagnostic.severity.rawValue): \(file.name):\(start.line):\(start.column): \(diagnostic.message)\n\n"
@@ -50,7 +55,7 @@ package struct DiagnosticText {
       let label = String(number)
       text += String(repeating: " ", count: width - label.utf8.count) + label + " | "
       if isLong { text += number > start.line && number <= end.line ? "| " : "  " }
-      text += trimmed(shown(bytes, at: offset)) + "\n"
+      text += trimmed(shown(bytes, at: part.start + offset)) + "\n"
       guard number == start.line || isLong && number == end.line else { continue }
       text += String(repeating: " ", count: width) + " | "
       let rail = !isLong ? "" : number == start.line ? " _" : "|_"

@@ -2,17 +2,20 @@
 struct Lexer {
   private let file: SourceFile
   private var position: Int
+  private let end: Int
   private var endsStatement = false
   private(set) var problems: [Diagnostic] = []
 
-  init(_ file: SourceFile) {
+  /// - Parameter stretch: of the file's bytes; nothing beyond it is looked at.
+  init(_ file: SourceFile, _ stretch: Range<Int>) {
     self.file = file
+    end = stretch.upperBound
     // A byte order mark comes first or not at all.
-    position = file.bytes.starts(with: [0xef, 0xbb, 0xbf]) ? 3 : 0
+    position = stretch.lowerBound + (file.bytes[stretch].starts(with: [0xef, 0xbb, 0xbf]) ? 3 : 0)
   }
 
-  private var byte: UInt8? { position < file.bytes.count ? file.bytes[position] : nil }
-  private func byte(after count: Int) -> UInt8? { position + count < file.bytes.count ? file.bytes[position + count] : nil }
+  private var byte: UInt8? { position < end ? file.bytes[position] : nil }
+  private func byte(after count: Int) -> UInt8? { position + count < end ? file.bytes[position + count] : nil }
 
   private mutating func report(_ start: Int, _ end: Int, _ message: String) {
     problems.append(Diagnostic(SourceRange(start: start, end: end), message))
@@ -87,7 +90,7 @@ struct Lexer {
     default: if isLetter(at: position) != nil { return word() }
     }
     for length in [2, 1] {
-      let text = String(decoding: file.bytes[position..<min(position + length, file.bytes.count)], as: UTF8.self)
+      let text = String(decoding: file.bytes[position..<min(position + length, end)], as: UTF8.self)
       if let kind = Self.symbols[text] {
         position += length
         return kind
@@ -117,11 +120,11 @@ struct Lexer {
 
   /// The length in bytes of the letter at `offset`.
   private func isLetter(at offset: Int) -> Int? {
-    guard offset < file.bytes.count else { return nil }
+    guard offset < end else { return nil }
     let byte = file.bytes[offset]
     if byte < 0x80 { return byte == 0x5f || (0x41...0x5a).contains(byte) || (0x61...0x7a).contains(byte) ? 1 : nil }
     let length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1
-    let text = String(decoding: file.bytes[offset..<min(offset + length, file.bytes.count)], as: UTF8.self)
+    let text = String(decoding: file.bytes[offset..<min(offset + length, end)], as: UTF8.self)
     guard text.unicodeScalars.count == 1, let scalar = text.unicodeScalars.first, scalar != "\u{fffd}" else { return nil }
     switch scalar.properties.generalCategory {
     case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter: return length

@@ -14,7 +14,19 @@ struct Parser {
   static let maximumChain = 500
 
   static func parse(_ file: SourceFile) -> (body: Body, problems: [Diagnostic]) {
-    var parser = Parser(file)
+    // A file that is wrong does not change what the one behind it means.
+    var all = Body(statements: [])
+    var problems: [Diagnostic] = []
+    for stretch in file.stretches {
+      let (body, found) = parse(file, stretch)
+      all.statements += body.statements
+      problems += found
+    }
+    return (all, Array(problems.prefix(maximumProblems)))
+  }
+
+  private static func parse(_ file: SourceFile, _ stretch: Range<Int>) -> (body: Body, problems: [Diagnostic]) {
+    var parser = Parser(file, stretch)
     let body = parser.body(isFile: true)
     var problems = parser.lexer.problems + parser.problems
     problems.sort { $0.range.start < $1.range.start }
@@ -27,9 +39,9 @@ struct Parser {
     return (body, Array(own.prefix(maximumProblems)))
   }
 
-  private init(_ file: SourceFile) {
+  private init(_ file: SourceFile, _ stretch: Range<Int>) {
     self.file = file
-    lexer = Lexer(file)
+    lexer = Lexer(file, stretch)
     token = lexer.next()
   }
 
@@ -158,7 +170,7 @@ struct Parser {
   }
 
   static func isIdentifier(_ text: String) -> Bool {
-    var lexer = Lexer(SourceFile(name: "", bytes: Array(text.utf8)))
+    var lexer = Lexer(SourceFile(name: "", bytes: Array(text.utf8)), 0..<text.utf8.count)
     let token = lexer.next()
     return token.kind == .identifier && token.range.end == text.utf8.count
   }

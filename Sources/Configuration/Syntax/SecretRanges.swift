@@ -6,8 +6,10 @@ enum SecretRanges {
     "proxy_connect_header", "endpoint_params", "http_header",
   ]
 
-  static func find(in file: SourceFile) -> [SourceRange] {
-    var lexer = Lexer(file)
+  static func find(in file: SourceFile) -> [SourceRange] { file.stretches.flatMap { find(in: file, $0) } }
+
+  private static func find(in file: SourceFile, _ stretch: Range<Int>) -> [SourceRange] {
+    var lexer = Lexer(file, stretch)
     var found: [SourceRange] = []
     var previous: Token?
     /// Brackets open since the argument began; `nil` outside one.

@@ -1,4 +1,4 @@
-/// A configuration as text, and where its lines begin.
+/// A configuration as text, and where its lines begin. Several files of a directory are one text, one behind the other.
 package struct SourceFile: Sendable {
   /// Bytes of a configuration; what people write by hand is a thousandth of it.
   package static let maximumByteCount = 4 << 20
@@ -14,6 +14,37 @@ package struct SourceFile: Sendable {
     var starts = [0]
     for (offset, byte) in bytes.enumerated() where byte == 0x0a { starts.append(offset + 1) }
     lineStarts = starts
+    parts = []
+  }
+
+  /// The files of a directory, in this order; what one refers to may stand in any of them.
+  package init(name: String, files: [(name: String, bytes: [UInt8])]) {
+    var parts: [Part] = []
+    var all: [UInt8] = []
+    for file in files {
+      parts.append(Part(start: all.count, file: SourceFile(name: file.name, bytes: file.bytes)))
+      all += file.bytes + [0x0a]
+    }
+    self.init(name: name, bytes: all)
+    self.parts = parts
+  }
+
+  /// Files of a directory.
+  struct Part: Sendable {
+    /// Where its text begins.
+    var start: Int
+    var file: SourceFile
+    var range: Range<Int> { start..<(start + file.bytes.count) }
+  }
+  /// Empty for a single file.
+  private(set) var parts: [Part]
+
+  /// The stretches of the text that stand for themselves: each file of a directory, or all of it.
+  var stretches: [Range<Int>] { parts.isEmpty ? [0..<bytes.count] : parts.map(\.range) }
+
+  /// The file that `offset` lies in, and where that file begins.
+  func part(at offset: Int) -> Part {
+    parts.last { $0.start <= offset } ?? Part(start: 0, file: self)
   }
 
   /// Both 1-based; columns count bytes.
@@ -24,6 +55,10 @@ package struct SourceFile: Sendable {
   }
 
   package func position(of offset: Int) -> Position {
+    if !parts.isEmpty {
+      let part = part(at: offset)
+      return part.file.position(of: offset - part.start)
+    }
     var low = 0
     var high = lineStarts.count
     while low + 1 < high {

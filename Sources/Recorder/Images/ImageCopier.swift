@@ -33,6 +33,8 @@ package final class ImageCopier: ImageCopying, @unchecked Sendable {
     var end: UInt64
   }
   private let names: JITNameCopier
+  /// Where copies go instead of the segment; `nil` for the segment.
+  private let store: ImageStore?
   private var isFollowing = false
   private var isFinished = false
   private var copied: UInt64 = 0
@@ -44,8 +46,10 @@ package final class ImageCopier: ImageCopying, @unchecked Sendable {
 
   /// - Parameter kernelNames: asked for the kernel's symbols; without it, or if it refuses, `/proc/kallsyms` is read.
   init(
-    sink: any RecordSink, mode: RecorderConfiguration.Images, files: any ProcessFileSystem, kernelNames: KernelNames? = nil
+    sink: any RecordSink, mode: RecorderConfiguration.Images, files: any ProcessFileSystem, kernelNames: KernelNames? = nil,
+    store: ImageStore? = nil
   ) {
+    self.store = store
     // All symbols are in kallsyms alone.
     self.kernelNames = mode == .full ? nil : kernelNames
     self.sink = sink
@@ -224,6 +228,7 @@ package final class ImageCopier: ImageCopying, @unchecked Sendable {
       if let same = copies[key] { return try end(record.handle, .sameAs, same: same) }
       copies[key] = record.handle
     }
+    if let store { return try keep(file, record, plan, in: store) }
     guard copied + plan.byteCount <= Self.maximumBytes else { return try end(record.handle, .overBudget) }
     var written: UInt64 = 0
     for extent in plan.extents {
@@ -248,6 +253,47 @@ package final class ImageCopier: ImageCopying, @unchecked Sendable {
     let modified = status.map { Int64($0.st_mtim.tv_sec) * 1_000_000_000 + Int64($0.st_mtim.tv_nsec) }
     guard modified == record.modified else { return try end(record.handle, .changed) }
     try end(record.handle, mode == .full ? .full : .symbols, byteCount: written)
+  }
+
+  /// The copy goes into the store, unless it is there: the segment has the identity alone.
+  private func keep(
+    _ file: borrowing OwnedDescriptor, _ record: ImageRecord, _ plan: ElfCopyPlan, in store: ImageStore
+  ) throws(TraceError) {
+    let path = store.path(
+      buildID: record.buildID, byteCount: record.byteCount, device: record.device, inode: record.inode, modified: record.modified)
+    if store.use(path) { return try end(record.handle, .notAsked) }
+    var outcome = ImageEndRecord.Outcome.notAsked
+    do throws(SystemCallError) {
+      let writer = try store.writer(path, byteCount: record.byteCount)
+      do throws(SystemCallError) {
+        if try copyAll(of: file, record, plan, to: writer) { try writer.finish() } else { outcome = .changed }
+      } catch {
+        store.discard(path)
+        throw error
+      }
+      if outcome == .changed { store.discard(path) }
+    } catch { outcome = .overBudget }
+    try end(record.handle, outcome)
+  }
+
+  /// - Returns: `false` when the file is not what it was, or nobody wants it any more.
+  private func copyAll(
+    of file: borrowing OwnedDescriptor, _ record: ImageRecord, _ plan: ElfCopyPlan, to writer: borrowing ImageStore.Writer
+  ) throws(SystemCallError) -> Bool {
+    for extent in plan.extents {
+      var offset = extent.fileOffset.rawValue
+      let end = offset + extent.byteCount
+      while offset < end {
+        let count = Int(min(UInt64(Self.chunkBytes), end - offset))
+        var bytes = try file.read(at: offset, count: count, path: record.path)
+        guard bytes.count == count, !isCancelled.withLock({ $0 }) else { return false }
+        plan.applyPatches(to: &bytes, at: FileOffset(offset))
+        try writer.write(bytes, at: offset)
+        offset += UInt64(count)
+      }
+    }
+    let status = try file.status(path: record.path)
+    return Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec) == record.modified
   }
 
   /// The vDSO has no file; every 64-bit process has the one that this process has.

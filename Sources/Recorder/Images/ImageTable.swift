@@ -65,6 +65,10 @@ final class ImageTable {
   private var opened: [Image] = []
   private let opener: any ImageOpener
   private var nextHandle: UInt32 = 1
+  /// Whether files stay open when they are copied, because the next segment needs its own copy.
+  var keepsFiles = false
+  /// Images that are remembered although nobody maps them: programs that run again and again are the same ones.
+  static let maximumForgotten = 8192
   /// Told of each image when it is new, and again when its file was found later.
   var onNewImage: ((Image) -> Void)?
 
@@ -135,12 +139,32 @@ final class ImageTable {
 
   /// Hands the image's file over to be copied.
   func request(for image: Image) -> ImageRequest {
-    ImageRequest(record: record(of: image), descriptor: image.takeDescriptor(), process: image.key.process)
+    var descriptor: Int32 = -1
+    if keepsFiles, image.descriptor >= 0 { descriptor = fcntl(image.descriptor, F_DUPFD_CLOEXEC, 0) }
+    if descriptor < 0 { descriptor = image.takeDescriptor() }
+    return ImageRequest(record: record(of: image), descriptor: descriptor, process: image.key.process)
+  }
+
+  /// Goes on in another segment, which knows no image yet. Memory without a file that is in no mapping any more is
+  /// forgotten, and so are files when there are very many.
+  func beginSegment(mapped: Set<ObjectIdentifier>) {
+    nextHandle = 1
+    let forgetsFiles = images.count > mapped.count + Self.maximumForgotten
+    images = images.filter { _, image in
+      image.handle = nil
+      image.isWanted = false
+      return mapped.contains(ObjectIdentifier(image)) || (image.kind != .anonymous && !forgetsFiles)
+    }
+    if forgetsFiles { opened.removeAll { !mapped.contains(ObjectIdentifier($0)) } }
   }
 
   private func closeOldest() {
-    for image in opened.prefix(Self.maximumOpen / 4) where !image.isWanted { image.closeFile() }
-    opened.removeFirst(Self.maximumOpen / 4)
+    let oldest = opened.prefix(Self.maximumOpen / 4)
+    for image in oldest where !image.isWanted { image.closeFile() }
+    // With files that stay open, those of wanted images are closed in their turn.
+    let stillOpen = oldest.filter { $0.descriptor >= 0 }
+    opened.removeFirst(oldest.count)
+    opened += stillOpen
   }
 
   /// perf writes `//anon` and `[heap]` where `maps` writes nothing or brackets; a System V segment is no file.

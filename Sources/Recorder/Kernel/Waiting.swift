@@ -11,6 +11,7 @@ final class EventWaiter {
     static let signal = Source(rawValue: 4)
     static let process = Source(rawValue: 8)
     static let tables = Source(rawValue: 16)
+    static let control = Source(rawValue: 32)
   }
   private let descriptor: Int32
 

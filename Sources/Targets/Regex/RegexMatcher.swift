@@ -1,6 +1,8 @@
 /// An expression with what it has learnt about texts so far; cheap to ask again.
 package struct RegexMatcher {
   package let program: RegexProgram
+  /// What every text begins with that matches.
+  let prefix: [UInt8]
   private let shape: Shape
   private var automaton: RegexAutomaton
   private var backtracker: RegexBacktracker
@@ -17,8 +19,29 @@ package struct RegexMatcher {
   package init(_ program: RegexProgram) {
     self.program = program
     shape = Self.shape(of: program.node)
+    var prefix: [UInt8] = []
+    _ = Self.addLiteral(program.node, to: &prefix)
+    self.prefix = prefix
     automaton = RegexAutomaton(program)
     backtracker = RegexBacktracker(program)
+  }
+
+  /// Adds what `node` begins with, whatever it matches.
+  /// - Returns: whether that is all it matches, so that what follows it follows here too.
+  private static func addLiteral(_ node: RegexNode, to prefix: inout [UInt8]) -> Bool {
+    switch node {
+    case .scalar(let set):
+      guard let single = set.single, let scalar = Unicode.Scalar(single) else { return false }
+      prefix.append(contentsOf: String(Character(scalar)).utf8)
+      return true
+    case .capture(_, let inner): return addLiteral(inner, to: &prefix)
+    case .concatenation(let nodes): return nodes.allSatisfy { addLiteral($0, to: &prefix) }
+    case .empty: return true
+    case .repetition(let inner, let minimum, let maximum, _):
+      guard minimum > 0 else { return false }
+      return addLiteral(inner, to: &prefix) && minimum == 1 && maximum == 1
+    case .assertion, .alternation: return false
+    }
   }
 
   private static func shape(of node: RegexNode) -> Shape {

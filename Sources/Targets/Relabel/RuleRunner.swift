@@ -7,6 +7,9 @@ struct RuleRunner {
   private let target: Int32
   /// The result is the source itself: the rule most configurations have most of.
   private let copies: Bool
+  /// What every text begins with that matches; empty also for actions that do not ask the expression.
+  private let prefix: [UInt8]
+  private let separator: [UInt8]
   private var memory = RuleMemory()
   /// By name: the name it is mapped to, 1 for a match without one, -1 for none, 0 for not yet known.
   private var nameAnswers: [Int32] = []
@@ -18,6 +21,8 @@ struct RuleRunner {
     // Only `replace` reads references in it.
     let name = rule.action == .replace ? rule.targetTemplate.constant : rule.targetLabel
     target = name.map { names.number(of: $0) } ?? -1
+    separator = Array(rule.separator.utf8)
+    prefix = [.replace, .keep, .drop].contains(rule.action) ? matcher.prefix : []
     copies =
       rule.action == .replace && rule.regex.source == RelabelRule.defaultRegex
       && rule.replacement == RelabelRule.defaultReplacement && sources.count == 1 && target > 0
@@ -54,6 +59,8 @@ struct RuleRunner {
   private mutating func answer(
     for row: TargetRow, _ names: inout TextTable, _ values: inout TextTable
   ) -> RuleMemory.Answer {
+    // Most rules are about few texts, and most others differ from those in their first bytes.
+    if !prefix.isEmpty, !mayMatch(row, values) { return .none }
     guard sources.count <= 2 else {
       let joined = join(row, values)
       return work(out: joined.span, &names, &values)
@@ -72,6 +79,23 @@ struct RuleRunner {
     }
     memory[key] = answer
     return answer
+  }
+
+  /// Whether the joined text begins as every match does.
+  private func mayMatch(_ row: TargetRow, _ values: TextTable) -> Bool {
+    var place = 0
+    for index in sources.indices {
+      if index > 0 {
+        for byte in separator {
+          if place == prefix.count { return true }
+          if byte != prefix[place] { return false }
+          place &+= 1
+        }
+      }
+      if !values.agrees(row[sources[index]], with: prefix, from: &place) { return false }
+      if place == prefix.count { return true }
+    }
+    return false
   }
 
   private func join(_ row: TargetRow, _ values: TextTable) -> [UInt8] {

@@ -1,36 +1,53 @@
-/// Texts by number, so that relabelling compares and copies numbers. Number 0 is the empty text.
-struct TextTable {
-  /// Two spellings of one character are equal strings to Swift and two texts to everyone else.
-  private struct Key: Hashable {
-    let text: String
-    private let isPlain: Bool
-    init(text: String) {
-      self.text = text
-      let bytes = text.utf8.span
-      var all: UInt8 = 0
-      for index in bytes.indices { all |= bytes[index] }
-      isPlain = all < 0x80
-    }
-    static func == (lhs: Self, rhs: Self) -> Bool {
-      // Of one length and equal, two texts without a mark beyond ASCII are the same; of others each byte is looked at.
-      guard lhs.text.utf8.count == rhs.text.utf8.count, lhs.text == rhs.text else { return false }
-      return lhs.isPlain && rhs.isPlain || lhs.text.utf8.elementsEqual(rhs.text.utf8)
-    }
-    func hash(into hasher: inout Hasher) { hasher.combine(text) }
-  }
+import Base
 
-  private(set) var texts: [String] = [""]
-  private var numbers = [Key(text: ""): Int32(0)]
+/// Texts by number, so that relabelling compares and copies numbers. Number 0 is the empty text.
+///
+/// Texts are told apart by their bytes: two spellings of one character are equal strings to Swift and two texts to everyone else.
+struct TextTable {
+  private(set) var texts: [String] = []
+  /// All texts, one behind the other: to compare their beginnings without a reference count for each.
+  private var bytes: [UInt8] = []
+  /// Where each text begins, and at last where the next one will.
+  private var starts = [0]
+  private var index = HashIndex(capacity: 256)
+
+  init() { _ = number(of: "") }
 
   mutating func number(of text: String) -> Int32 {
-    if let known = numbers[Key(text: text)] { return known }
-    let number = Int32(truncatingIfNeeded: texts.count)
+    let utf8 = text.utf8
+    let span = utf8.span
+    var hash = IntegerHash()
+    hash.combine(bytes: span)
+    if let known = index.find(hash.value, where: { isEqual($0, span) }) { return Int32(truncatingIfNeeded: known) }
+    let number = texts.count
+    index.insert(hash.value, place: number)
     texts.append(text)
-    numbers[Key(text: text)] = number
-    return number
+    bytes.append(contentsOf: utf8)
+    starts.append(bytes.count)
+    return Int32(truncatingIfNeeded: number)
+  }
+
+  private func isEqual(_ number: Int, _ span: Span<UInt8>) -> Bool {
+    let start = starts[number]
+    guard starts[number &+ 1] &- start == span.count else { return false }
+    let all = bytes.span
+    for offset in span.indices where all[start &+ offset] != span[offset] { return false }
+    return true
   }
 
   subscript(number: Int32) -> String { texts[Int(number)] }
+
+  /// Compares a text with what is at `place` in `prefix`, as far as both go, and moves `place` on.
+  /// - Returns: `false` when they differ.
+  @inline(__always)
+  func agrees(_ number: Int32, with prefix: [UInt8], from place: inout Int) -> Bool {
+    let start = starts[Int(number)]
+    let count = min(starts[Int(number) &+ 1] &- start, prefix.count &- place)
+    let all = bytes.span
+    for offset in 0..<count where all[start &+ offset] != prefix[place &+ offset] { return false }
+    place &+= count
+    return true
+  }
 }
 
 /// The labels of one target while rules work on it: the value of each name by the name's number.

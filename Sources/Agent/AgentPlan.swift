@@ -1,0 +1,56 @@
+package import Configuration
+import Targets
+import Uploader
+
+/// What a configuration asks of the agent, once its targets are known.
+package struct AgentPlan: Sendable {
+  /// Samples a second; `nil` when nothing is to be recorded.
+  package var frequencyHertz: Int?
+  /// How long a window is.
+  package var windowNanoseconds: UInt64 = 15_000_000_000
+  /// Whether recording waits for a first target.
+  package var isLazy = false
+  package var endpoints: [EndpointSettings] = []
+  /// What is asked for and not done.
+  package var remarks: [String] = []
+
+  /// - Parameter evaluation: of `configuration`, with what its sources found.
+  package init(
+    _ configuration: Configuration, _ evaluation: Configuration.Evaluation, userAgent: String
+  ) throws(AgentError) {
+    let profiled = configuration.profiledTargets(of: evaluation)
+    let ebpf = profiled.filter { $0.component.kind.name == ComponentKind.ebpf.name }
+    // One recording serves them all: the most frequent samples and the shortest windows that any of them wants.
+    frequencyHertz = ebpf.map { Int(clamping: $0.arguments.integer("sample_rate")) }.max()
+    if let shortest = ebpf.map({ $0.arguments.duration("collect_interval") }).min() {
+      windowNanoseconds = max(1_000_000_000, UInt64(max(shortest, 0)))
+      if shortest < 1_000_000_000 { remarks.append("collect_interval is taken as 1s, the shortest window there is") }
+    }
+    isLazy = !ebpf.isEmpty && ebpf.allSatisfy { $0.arguments.bool("lazy_mode") }
+    for component in ebpf { remarks += Self.remarks(component) }
+    for component in profiled where component.component.kind.name == ComponentKind.java.name {
+      remarks.append("\(component.component.id): JVMs are not attached to by `run`; their code made at run time has no names")
+    }
+    for component in configuration.components where component.kind.name == ComponentKind.write.name {
+      guard let arguments = evaluation.results[component.id]?.arguments else { continue }
+      for (index, block) in arguments.blocks("endpoint").enumerated() {
+        do throws(UploadError) {
+          endpoints.append(
+            try EndpointSettings(
+              block, of: component.id, index: index, externalLabels: arguments.map("external_labels"), userAgent: userAgent))
+        } catch { throw .endpoint(component.id, why: "\(error)") }
+      }
+    }
+  }
+
+  private static func remarks(_ component: Configuration.ProfiledTargets) -> [String] {
+    let arguments = component.arguments
+    var names: [String] = []
+    if arguments.string("comm") != "none" { names.append("comm") }
+    if arguments.bool("pid_label") { names.append("pid_label") }
+    if !arguments.bool("kernel_frames") { names.append("kernel_frames = false") }
+    if arguments.float("off_cpu_threshold") > 0 { names.append("off_cpu_threshold") }
+    for name in ["u_probe_links", "probe_links"] where !arguments.strings(name).isEmpty { names.append(name) }
+    return names.map { "\(component.component.id): \($0) has no effect yet" }
+  }
+}

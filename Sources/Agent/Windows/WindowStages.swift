@@ -1,0 +1,86 @@
+import Base
+package import Configuration
+import Profile
+package import Replayer
+import Symbolize
+package import Targets
+import TraceFormat
+import Uploader
+
+/// Makes profiles of a finished window: what was recorded, the names of its code, the labels of its programs.
+package struct WindowStages: Sendable {
+  package struct Outcome: Sendable {
+    package var batch = ProfileBatch()
+    package var samples: UInt64 = 0
+    package var lostSamples: UInt64 = 0
+    /// Samples of programs that no component profiles.
+    package var leftOutSamples: UInt64 = 0
+    package var damagedRegions = 0
+  }
+
+  package var configuration: Configuration
+  /// By component.
+  package var discovered: [String: [LabelSet]]
+  package var userName: @Sendable (UInt32) -> String?
+  package var symbolize: @Sendable (LoadedTrace) -> SymbolizeStage?
+
+  package init(
+    configuration: Configuration, discovered: [String: [LabelSet]], userName: @escaping @Sendable (UInt32) -> String?,
+    symbolize: @escaping @Sendable (LoadedTrace) -> SymbolizeStage?
+  ) {
+    self.configuration = configuration
+    self.discovered = discovered
+    self.userName = userName
+    self.symbolize = symbolize
+  }
+
+  /// - Throws: when nothing of the segment can be read.
+  package func run(_ path: String) throws(ReplayError) -> Outcome {
+    var trace = try LoadedTrace(path: path, workers: 1)
+    var outcome = Outcome()
+    outcome.samples = trace.contents.sampleCount
+    outcome.lostSamples = trace.contents.lostSamples
+    outcome.damagedRegions = trace.damage.count
+    guard trace.contents.sampleCount > 0 else { return outcome }
+    let programs = ProgramLabels(trace.contents, configuration, discovered: discovered, userName: userName)
+    outcome.leftOutSamples = programs.leftOutSamples
+    let stage = symbolize(trace)
+    let header = trace.reader.header
+    let contents = trace.takeContents()
+    let profilers = self.profilers
+    for mode in Set(profilers.map(\.demangle)).sorted(by: { $0.rawValue < $1.rawValue }) {
+      let claimed = profilers.filter { $0.demangle == mode }.map { (profiler: $0, labels: programs.labels(by: $0.id)) }
+      guard claimed.contains(where: { !$0.labels.isEmpty }) else { continue }
+      var replaying = ReplayConfiguration()
+      replaying.demangle = mode
+      let replay = Replay(header: header, contents: contents, replaying, symbolizingWith: stage)
+      for (profiler, labels) in claimed {
+        for series in replay.profiles(labels: labels) {
+          let encoded = EncodedProfile(series.profile)
+          guard encoded.sampleCount > 0 else { continue }
+          let upload = UploadItem(
+            source: path, labels: series.labels.labels.filter { $0.name != "__name__" }.map { UploadLabel($0.name, $0.value) },
+            metric: MetricName.guess(sampleTypes: encoded.sampleTypes), profile: encoded)
+          outcome.batch.items.append(ProfileBatch.Item(receivers: profiler.receivers, upload: upload))
+        }
+      }
+    }
+    return outcome
+  }
+
+  private struct Profiler {
+    var id: String
+    var receivers: [String]
+    var demangle: DemangleMode
+  }
+
+  private var profilers: [Profiler] {
+    let evaluation = configuration.evaluate { component, _ in discovered[component.id] ?? [] }
+    return configuration.profiledTargets(of: evaluation).filter { $0.component.kind.name == ComponentKind.ebpf.name }.map {
+      // Alloy takes any other word for `full`.
+      Profiler(
+        id: $0.component.id, receivers: $0.arguments.receivers("forward_to"),
+        demangle: DemangleMode(rawValue: $0.arguments.string("demangle")) ?? .full)
+    }
+  }
+}
