@@ -20,6 +20,7 @@ package struct TLSOptions: Hashable, Sendable {
 /// One request at a time; connections are kept for the next one. The proxy variables of the environment hold, except
 /// for this very host.
 package final class CurlTransport: HTTPTransport {
+  /// Of an answer, unless the request says otherwise.
   package static let maximumBodyBytes = 1 << 20
   package static let maximumHeaderBytes = 1 << 16
   /// Debian's name, Debian's other build, and what a development package leaves.
@@ -37,12 +38,27 @@ package final class CurlTransport: HTTPTransport {
   }
 
   package func perform(_ request: HTTPRequest) throws(HTTPFailure) -> HTTPResponse {
-    try session.withLock { session throws(HTTPFailure) in try session.perform(request, tls, to: nil) }
+    try session.withLock { session throws(HTTPFailure) in try session.perform(request, tls) }
   }
 
   package func download(_ request: HTTPRequest, to file: HTTPDownload) throws(HTTPFailure) -> HTTPResponse {
     try session.withLock { session throws(HTTPFailure) in try session.perform(request, tls, to: file) }
   }
+
+  package func stream(_ request: HTTPRequest, _ receive: ([UInt8]) -> Bool) throws(HTTPFailure) -> HTTPResponse {
+    // Only while `perform` runs.
+    try withoutActuallyEscaping(receive) { receive throws(HTTPFailure) in
+      let receiver = BodyReceiver(receive)
+      return try session.withLock { session throws(HTTPFailure) in try session.perform(request, tls, handing: receiver) }
+    }
+  }
+}
+
+/// What C calls with each piece of a body, on the thread that waits for it: `Sendable` so that it passes the lock, which is
+/// taken and left by that thread.
+private final class BodyReceiver: @unchecked Sendable {
+  let receive: ([UInt8]) -> Bool
+  init(_ receive: @escaping ([UInt8]) -> Bool) { self.receive = receive }
 }
 
 /// The C session, closed when the value goes away.
@@ -64,21 +80,35 @@ package final class CurlTransport: HTTPTransport {
 
   deinit { unsafe pyrorec_http_session_close(pointer) }
 
-  func perform(_ request: HTTPRequest, _ tls: TLSOptions, to file: HTTPDownload?) throws(HTTPFailure) -> HTTPResponse {
+  func perform(
+    _ request: HTTPRequest, _ tls: TLSOptions, to file: HTTPDownload? = nil, handing receiver: BodyReceiver? = nil
+  ) throws(HTTPFailure) -> HTTPResponse {
     var plain = unsafe pyrorec_http_request()
     unsafe plain.connect_timeout_milliseconds = request.connectTimeoutMilliseconds
     unsafe plain.total_timeout_milliseconds = request.totalTimeoutMilliseconds
     unsafe plain.insecure = tls.isInsecure ? 1 : 0
-    unsafe plain.ignore_proxy = Self.isThisHost(request.url) ? 1 : 0
-    unsafe plain.body_limit = file?.maximumByteCount ?? CurlTransport.maximumBodyBytes
+    unsafe plain.ignore_proxy = Self.isThisHost(request.url) || request.unixSocketPath != nil ? 1 : 0
+    unsafe plain.body_limit = file?.maximumByteCount ?? request.maximumBodyBytes
     unsafe plain.has_body_file = file == nil ? 0 : 1
     unsafe plain.body_file = file?.descriptor ?? -1
     unsafe plain.redirects = request.maximumRedirects
     unsafe plain.stall_seconds = file?.stallSeconds ?? 0
     unsafe plain.stall_bytes = file?.stallByteCount ?? 0
     unsafe plain.header_limit = CurlTransport.maximumHeaderBytes
+    unsafe plain.has_stop_descriptor = request.stopDescriptor == nil ? 0 : 1
+    unsafe plain.stop_descriptor = request.stopDescriptor ?? -1
+    if let receiver {
+      // Safe: the object lives to the end of this function, and C keeps none of it.
+      unsafe plain.context = Unmanaged.passUnretained(receiver).toOpaque()
+      unsafe plain.on_body = { context, bytes, count in
+        guard let context = unsafe context else { return 0 }
+        let piece = unsafe [UInt8](UnsafeRawBufferPointer(start: bytes, count: count))
+        return unsafe Unmanaged<BodyReceiver>.fromOpaque(context).takeUnretainedValue().receive(piece) ? 1 : 0
+      }
+    }
+    defer { withExtendedLifetime(receiver) {} }
     let texts = [request.method, request.url] + request.headers.map { "\($0.name): \($0.value)" }
-    let files = [tls.authorityFile, tls.certificateFile, tls.keyFile]
+    let files = [tls.authorityFile, tls.certificateFile, tls.keyFile, request.unixSocketPath]
     var response = unsafe pyrorec_http_response()
     let result = unsafe withCStrings(texts + files.map { $0 ?? "" }) { strings in
       unsafe request.body.withUnsafeBytes { body in
@@ -93,6 +123,7 @@ package final class CurlTransport: HTTPTransport {
         unsafe plain.ca_file = files[0] == nil ? nil : strings[first]
         unsafe plain.certificate_file = files[1] == nil ? nil : strings[first + 1]
         unsafe plain.key_file = files[2] == nil ? nil : strings[first + 2]
+        unsafe plain.unix_socket = files[3] == nil ? nil : strings[first + 3]
         return unsafe pyrorec_http_perform(pointer, &plain, &response)
       }
     }
@@ -120,6 +151,7 @@ package final class CurlTransport: HTTPTransport {
     case PYROREC_HTTP_TLS: .tls
     case PYROREC_HTTP_NOT_HTTP: .notHTTP
     case PYROREC_HTTP_TOO_LARGE: .tooLarge
+    case PYROREC_HTTP_STOPPED: .stopped
     default: .broken
     }
   }
