@@ -14,7 +14,7 @@ struct ProgramLabels {
   init(_ contents: TraceContents, _ configuration: Configuration) {
     let processes = contents.processes.keys.sorted().compactMap { contents.processes[$0] }
     handles = processes.map(\.handle)
-    labels = configuration.labels(of: processes.map { Self.program($0) })
+    labels = configuration.labels(of: processes.map { Self.program($0) }) { Self.found($0, in: contents) }
     var leftOut: Set<UInt32> = []
     for (handle, labels) in zip(handles, labels) where labels == nil { leftOut.insert(handle.rawValue) }
     var total: UInt64 = 0
@@ -24,6 +24,13 @@ struct ProgramLabels {
       if leftOut.contains(group.process) { lost &+= weight }
     }
     (samples, leftOutSamples) = (total, lost)
+  }
+
+  /// What a component of that name told while recording; else what the only other one of its kind did.
+  private static func found(_ component: Configuration.Component, in contents: TraceContents) -> [LabelSet] {
+    if let known = contents.targets[component.id] { return known }
+    let others = contents.targets.keys.filter { $0.hasPrefix(component.kind.name + ".") }
+    return others.count == 1 ? others.first.flatMap { contents.targets[$0] } ?? [] : []
   }
 
   /// As `discovery.process` would have found it: no kernel thread, and the working directory is not recorded.

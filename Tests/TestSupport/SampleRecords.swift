@@ -110,6 +110,10 @@ package enum SampleRecords {
             .init(address: 0x7f00_0000_2000, byteCount: 64, name: "LazyCompile:*run /app/a.js:1:2"),
             .init(address: 0x7f00_0000_1000, byteCount: 1, name: ""),
           ])),
+      .targets(
+        TargetsRecord(
+          component: "discovery.docker.local", time: time,
+          targets: [[.init(name: "__address__", value: ":80"), .init(name: "__meta_docker_container_name", value: "/é")], []])),
     ]
   }
 }

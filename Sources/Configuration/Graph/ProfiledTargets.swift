@@ -54,7 +54,10 @@ extension Configuration {
   ///
   /// Processes whose numbers were used again, and programs that replaced others by `exec`, are looked at in rounds of their
   /// own: a number means one program in each.
-  package func labels(of programs: [RecordedProgram]) -> [LabelSet?] {
+  /// - Parameter found: what the other sources told while recording.
+  package func labels(
+    of programs: [RecordedProgram], found: (Component) -> [LabelSet] = { _ in [] }
+  ) -> [LabelSet?] {
     var result = [LabelSet?](repeating: nil, count: programs.count)
     var rounds: [[Int]] = []
     var usesOfProcess: [UInt32: Int] = [:]
@@ -66,7 +69,7 @@ extension Configuration {
     }
     for round in rounds {
       let evaluation = evaluate { component, arguments in
-        guard component.kind.name == ComponentKind.discoveryProcess.name else { return [] }
+        guard component.kind.name == ComponentKind.discoveryProcess.name else { return found(component) }
         let options = arguments.processDiscovery
         let targets = round.compactMap { programs[$0].target.map { options.chosen(from: $0) } }
         return ProcessDiscovery.join(targets, arguments.targets("join"))
