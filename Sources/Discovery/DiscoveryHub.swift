@@ -14,13 +14,15 @@ package enum NetworkSource {
   ///   - interval: what is asked again and again is asked at least so often.
   package static func make(
     _ component: Configuration.Component, _ arguments: DecodedBlock, atLeastEveryMilliseconds interval: Int,
-    by makeTransport: @escaping ServerClient.TransportMaker = ServerClient.curl
+    by makeTransport: @escaping ServerClient.TransportMaker = ServerClient.curl, on environment: ClusterEnvironment = .live
   ) throws(DiscoveryError) -> (any TargetSource)? {
     switch component.kind.name {
     case ComponentKind.discoveryDocker.name:
       var options = try DockerOptions(arguments)
       options.refreshMilliseconds = min(options.refreshMilliseconds, interval)
       return DockerSource(options, makeTransport: makeTransport)
+    case ComponentKind.discoveryKubernetes.name:
+      return KubernetesSource(try KubernetesOptions(arguments, environment), makeTransport: makeTransport)
     default: return nil
     }
   }

@@ -76,7 +76,7 @@ import TraceFormat
     for (pid, container) in [(UInt32(100), id), (101, "")] {
       let process = builder.process(pid, executable: "/usr/bin/app\(pid)", containerID: container)
       let thread = builder.thread(of: process)
-      builder.sample(thread, user: .empty)
+      builder.sample(thread, .empty)
     }
     builder.add(
       .targets(

@@ -45,6 +45,10 @@ let makeTransport: ServerClient.TransportMaker = { (tls) throws(HTTPError) in
   RecordingTransport(try CurlTransport(tls: tls)) { kept.add($0) }
 }
 
+var live = ClusterEnvironment.live
+if let path = environment("PYROREC_TEST_SERVICE_ACCOUNT") { live.serviceAccountPath = path }
+let machine = live
+
 nonisolated func environment(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 
 do {
@@ -54,7 +58,7 @@ do {
   let follows = seconds != nil
   let hub = DiscoveryHub(
     make: { (component, arguments) throws(DiscoveryError) in
-      try NetworkSource.make(component, arguments, atLeastEveryMilliseconds: .max, by: makeTransport)
+      try NetworkSource.make(component, arguments, atLeastEveryMilliseconds: .max, by: makeTransport, on: machine)
     },
     onChange: { id, state in
       if let problem = state.problem { say("\(id): \(problem)") }
@@ -65,7 +69,7 @@ do {
     if follows { return hub.state(of: component, arguments)?.targets ?? [] }
     do {
       guard
-        let source = try NetworkSource.make(component, arguments, atLeastEveryMilliseconds: .max, by: makeTransport)
+        let source = try NetworkSource.make(component, arguments, atLeastEveryMilliseconds: .max, by: makeTransport, on: machine)
       else { return [] }
       let found = try source.find(until: stop)
       for target in found.targets { say(target.description) }
