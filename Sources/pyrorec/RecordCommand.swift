@@ -115,7 +115,8 @@ struct RecordCommand: ParsableCommand {
       "\(report.path): \(report.samples) samples of \(report.processes) programs in \(seconds) s, \(report.byteCount / 1024) KiB"
         + (report.lostSamples > 0 ? "; \(report.lostSamples) samples were lost" : ""))
     if let left = targets?.leftOut, left > 0 {
-      console.warning("\(left) targets are not in the trace: those before them take \(RecordedTargets.maximumBytes >> 20) MiB. Use selectors or filters")
+      let limit = RecordedTargets.maximumBytes >> 20
+      console.warning("\(left) targets are not in the trace: those before them take \(limit) MiB. Use selectors or filters")
     }
     if report.writeFailure != nil { throw ExitCode(ExitStatus.failed) }
     if strict, report.lostSamples > 0 { throw ExitCode(ExitStatus.losses) }

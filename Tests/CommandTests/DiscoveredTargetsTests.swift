@@ -57,7 +57,9 @@ import TraceFormat
     let outcome = try Command.run([Command.pyrorec, "check", path], directory: scratch.path)
     #expect(outcome.status == 0 && outcome.messages.isEmpty, "\(outcome)")
     #expect(outcome.output.contains("discovery.docker.here (line 1): 1 targets"), "\(outcome)")
-    #expect(outcome.output.contains("container abababababab: not profiled, nothing of it runs here now\n    {service_name=\"web\"}"), "\(outcome)")
+    #expect(
+      outcome.output.contains("container abababababab: not profiled, nothing of it runs here now\n    {service_name=\"web\"}"), "\(outcome)"
+    )
   }
 
   @Test func `a service that does not answer is a warning, and said in both formats`() throws {
@@ -87,7 +89,9 @@ import TraceFormat
     return scratch.path + "/trace.seg"
   }
 
-  @Test(arguments: ["here", "elsewhere"]) func `rules are tried again on what was recorded, also under another name`(component: String) throws {
+  @Test(arguments: ["here", "elsewhere"]) func `rules are tried again on what was recorded, also under another name`(component: String)
+    throws
+  {
     let path = try trace()
     for prefix in ["", "mended-"] {
       let config = try write(host: "unix:///nobody.sock", component: component, prefix: prefix)

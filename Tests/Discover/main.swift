@@ -54,7 +54,8 @@ nonisolated func environment(_ name: String) -> String? { getenv(name).map { Str
 do {
   let file = SourceFile(name: path, bytes: try contents(of: path, limit: SourceFile.maximumByteCount))
   var warnings: [Diagnostic] = []
-  let configuration = try Configuration(file, ConfigurationEnvironment(hostname: "", version: "", variable: environment), warnings: &warnings)
+  let configuration = try Configuration(
+    file, ConfigurationEnvironment(hostname: "", version: "", variable: environment), warnings: &warnings)
   let follows = seconds != nil
   let hub = DiscoveryHub(
     make: { (component, arguments) throws(DiscoveryError) in

@@ -5,7 +5,8 @@ import Testing
 
 /// A container as `/containers/json` lists it.
 private func container(
-  _ id: String, names: String = "[\"/web\"]", mode: String = "bridge", networks: String = "{}", ports: String = "[]", labels: String = "null"
+  _ id: String, names: String = "[\"/web\"]", mode: String = "bridge", networks: String = "{}", ports: String = "[]",
+  labels: String = "null"
 ) -> String {
   """
   {"Id":"\(id)","Names":\(names),"Image":"img:1","ImageID":"sha256:ab","Labels":\(labels),"Ports":\(ports),
@@ -78,7 +79,8 @@ private func targets(_ containers: [String], _ change: (inout DockerOptions) -> 
 
   @Test func `a container in another one's network has that one's networks, through several`() throws {
     let found = try targets([
-      container("c1", networks: "{\(bridge)}"), container("c2", mode: "container:c1"), container("c3", mode: "container:c2", networks: "null"),
+      container("c1", networks: "{\(bridge)}"), container("c2", mode: "container:c1"),
+      container("c3", mode: "container:c2", networks: "null"),
     ])
     #expect(found.map { $0["__meta_docker_container_id"] } == ["c1", "c2", "c3"])
     #expect(found.map { $0["__address__"] } == ["172.17.0.2:80", "172.17.0.2:80", "172.17.0.2:80"])
@@ -95,10 +97,13 @@ private func targets(_ containers: [String], _ change: (inout DockerOptions) -> 
   }
 
   @Test func `a container without a name is passed over`() throws {
-    #expect(try targets([container("c1", names: "[]", networks: "{\(bridge)}"), container("c2", names: "null", networks: "{\(bridge)}")]).isEmpty)
+    #expect(
+      try targets([container("c1", names: "[]", networks: "{\(bridge)}"), container("c2", names: "null", networks: "{\(bridge)}")]).isEmpty)
   }
 
-  @Test(arguments: ["{}", "[]", "{\"Id\":7,\"Names\":\"x\"}", "{\"Names\":[1]}", "{\"Names\":[\"/a\"],\"NetworkSettings\":[]}", "null", "7"])
+  @Test(arguments: [
+    "{}", "[]", "{\"Id\":7,\"Names\":\"x\"}", "{\"Names\":[1]}", "{\"Names\":[\"/a\"],\"NetworkSettings\":[]}", "null", "7",
+  ])
   func `what is no container is passed over`(text: String) throws {
     #expect(try targets([text, container("c1", networks: "{\(bridge)}")]).last?["__meta_docker_container_id"] == "c1")
   }

@@ -58,13 +58,15 @@ private func credential(_ status: String) -> String {
     #expect(try access(config("{username: u, password: p}")).authorization.headers() == [HTTPHeader("Authorization", "Basic dTpw")])
     let files = try access(config("{client-certificate: a.crt, client-key: /k.key}"))
     #expect(files.tls.certificateFile == "/conf/dir/a.crt" && files.tls.keyFile == "/k.key" && files.address == "https://h:6443")
-    let inline = try access(config("{client-certificate-data: \"Y2VydA==\", client-key-data: a2V5}", cluster: "{server: h, certificate-authority-data: Y2E=}"))
+    let inline = try access(
+      config("{client-certificate-data: \"Y2VydA==\", client-key-data: a2V5}", cluster: "{server: h, certificate-authority-data: Y2E=}"))
     let paths = [inline.tls.authorityFile, inline.tls.certificateFile, inline.tls.keyFile].compactMap { $0 }
     #expect(try paths.map { String(decoding: try Fixture.bytes($0), as: UTF8.self) } == ["ca", "cert", "key"])
     #expect(inline.address == "https://h")
-    #expect(try access(config("{as: x, as-groups: [g, h]}")).headers == [
-      HTTPHeader("Impersonate-User", "x"), HTTPHeader("Impersonate-Group", "g"), HTTPHeader("Impersonate-Group", "h"),
-    ])
+    #expect(
+      try access(config("{as: x, as-groups: [g, h]}")).headers == [
+        HTTPHeader("Impersonate-User", "x"), HTTPHeader("Impersonate-Group", "g"), HTTPHeader("Impersonate-Group", "h"),
+      ])
     #expect(try access(config("{}", cluster: "{server: h, insecure-skip-tls-verify: true}", context: "namespace: n")).tls.isInsecure)
     let scratch = try ScratchDirectory()
     let token = try scratch.write(Array("first\n".utf8), to: "token")
@@ -78,7 +80,10 @@ private func credential(_ status: String) -> String {
     ("a: b: c", "/conf/dir/config: line 1: a second `key:` on one line; put the value into quotes"),
     ("a: b", "/conf/dir/config has no current-context: choose one with kubectl config use-context"),
     ("current-context: x", "/conf/dir/config has no x among its contexts"),
-    (config("{auth-provider: {name: gcp}}"), "/conf/dir/config: auth-provider is not supported; Kubernetes itself replaced it by exec plugins"),
+    (
+      config("{auth-provider: {name: gcp}}"),
+      "/conf/dir/config: auth-provider is not supported; Kubernetes itself replaced it by exec plugins"
+    ),
     (config("{client-key-data: '!'}"), "/conf/dir/config: client-key-data is no base64"),
     (config("{}", cluster: "server: ''"), "/conf/dir/config: the cluster has no server"),
   ]) func `what is wrong is said`(text: String, expected: String) {
@@ -91,7 +96,8 @@ private func credential(_ status: String) -> String {
   }
 
   private func exec(_ more: String = "") -> String {
-    "\n      exec:\n        apiVersion: client.authentication.k8s.io/v1\n        command: ./plugin\n        args: [a, 'b c']\n        env:\n        - {name: MODE, value: new}\n        provideClusterInfo: true\n" + more
+    "\n      exec:\n        apiVersion: client.authentication.k8s.io/v1\n        command: ./plugin\n        args: [a, 'b c']\n        env:\n        - {name: MODE, value: new}\n        provideClusterInfo: true\n"
+      + more
   }
 
   private func cluster(_ text: String, _ machine: Machine) throws -> (KubeconfigCluster, ScratchDirectory) {
@@ -101,16 +107,20 @@ private func credential(_ status: String) -> String {
   }
 
   @Test func `a plugin is run once for as long as its token holds, and again when it is refused`() throws {
-    let machine = Machine([credential("{\"token\":\"t1\",\"expirationTimestamp\":\"2023-11-14T22:13:30Z\"}"), credential("{\"token\":\"t2\"}"), credential("{\"token\":\"t3\"}")])
+    let machine = Machine([
+      credential("{\"token\":\"t1\",\"expirationTimestamp\":\"2023-11-14T22:13:30Z\"}"), credential("{\"token\":\"t2\"}"),
+      credential("{\"token\":\"t3\"}"),
+    ])
     let (cluster, scratch) = try cluster(config(exec()), machine)
     let access = try cluster.connect()
     #expect(try access.authorization.headers() == [HTTPHeader("Authorization", "Bearer t1")])
     let run = try #require(machine.runs.withLock { $0.first })
     #expect(run.command == scratch.path + "/./plugin" && run.arguments == ["a", "b c"])
-    #expect(run.environment == [
-      "KUBERNETES_EXEC_INFO={\"apiVersion\":\"client.authentication.k8s.io/v1\",\"kind\":\"ExecCredential\",\"spec\":{\"interactive\":false,\"cluster\":{\"server\":\"https://h:6443/\"}}}",
-      "MODE=new", "PATH=/bin",
-    ])
+    #expect(
+      run.environment == [
+        "KUBERNETES_EXEC_INFO={\"apiVersion\":\"client.authentication.k8s.io/v1\",\"kind\":\"ExecCredential\",\"spec\":{\"interactive\":false,\"cluster\":{\"server\":\"https://h:6443/\"}}}",
+        "MODE=new", "PATH=/bin",
+      ])
     machine.now.withLock { $0 += 9 }
     #expect(try access.authorization.headers() == [HTTPHeader("Authorization", "Bearer t1")])
     machine.now.withLock { $0 += 1 }
@@ -128,7 +138,11 @@ private func credential(_ status: String) -> String {
     #expect(try access.authorization.headers().isEmpty)
   }
 
-  @Test(arguments: ["", "{}", "s3cr3t", credential("{}"), credential("{\"token\":\"s3cr3t\\n\"}"), credential("{\"token\":\"s3cr3t\",\"expirationTimestamp\":\"soon\"}"), credential("{\"clientKeyData\":\"s3cr3t\",\"token\":\"x\"}"), credential("{\"token\":\"s3cr3t\"}").replacing("/v1\"", with: "/v2\"")])
+  @Test(arguments: [
+    "", "{}", "s3cr3t", credential("{}"), credential("{\"token\":\"s3cr3t\\n\"}"),
+    credential("{\"token\":\"s3cr3t\",\"expirationTimestamp\":\"soon\"}"), credential("{\"clientKeyData\":\"s3cr3t\",\"token\":\"x\"}"),
+    credential("{\"token\":\"s3cr3t\"}").replacing("/v1\"", with: "/v2\""),
+  ])
   func `what a plugin should not say is an error without its words`(output: String) throws {
     let (cluster, _) = try cluster(config(exec()), Machine([output]))
     do {
@@ -139,7 +153,11 @@ private func credential(_ status: String) -> String {
     }
   }
 
-  @Test(arguments: [("2026-11-21T12:00:00Z", 1_795_262_400), ("1970-01-01t00:00:00.123z", 0), ("2000-02-29T23:59:59+01:30", 951_863_399), ("2026-11-21T12:00:00", nil), ("2026-13-01T00:00:00Z", nil), ("", nil)] as [(String, Int64?)])
+  @Test(
+    arguments: [
+      ("2026-11-21T12:00:00Z", 1_795_262_400), ("1970-01-01t00:00:00.123z", 0), ("2000-02-29T23:59:59+01:30", 951_863_399),
+      ("2026-11-21T12:00:00", nil), ("2026-13-01T00:00:00Z", nil), ("", nil),
+    ] as [(String, Int64?)])
   func `times are read`(text: String, seconds: Int64?) { #expect(RFC3339.seconds(text) == seconds) }
 
   @Test func `a program's words, its end and its patience`() throws {
@@ -159,7 +177,8 @@ private func credential(_ status: String) -> String {
     }
     #expect(problem(run("echo out; echo 'not so' >&2; exit 3")) == "sh ends with status 3: not so")
     #expect(problem(run("kill -9 $$")) == "sh was ended by signal 9")
-    #expect(problem(run("while :; do echo yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy; done")) == "sh writes more than 1 MiB")
+    #expect(
+      problem(run("while :; do echo yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy; done")) == "sh writes more than 1 MiB")
     var slow = run("sleep 100 & sleep 100")
     slow.timeoutMilliseconds = 100
     #expect(problem(slow) == "sh has not ended after 0 s")

@@ -17,9 +17,13 @@ private func pod(_ name: String, version: Int = 1) -> String {
   """
 }
 private func list(_ pods: [String], version: Int, next: String = "") -> LoopbackAnswer {
-  .respond(status: 200, text: "{\"metadata\":{\"resourceVersion\":\"\(version)\",\"continue\":\"\(next)\"},\"items\":[\(pods.joined(separator: ","))]}")
+  .respond(
+    status: 200,
+    text: "{\"metadata\":{\"resourceVersion\":\"\(version)\",\"continue\":\"\(next)\"},\"items\":[\(pods.joined(separator: ","))]}")
 }
-private func event(_ type: String, _ object: String) -> [UInt8] { Array("{\"type\":\"\(type)\",\"object\":\(object)}\n".utf8.filter { $0 != 0x0a }) + [0x0a] }
+private func event(_ type: String, _ object: String) -> [UInt8] {
+  Array("{\"type\":\"\(type)\",\"object\":\(object)}\n".utf8.filter { $0 != 0x0a }) + [0x0a]
+}
 private func bookmark(_ version: Int) -> [UInt8] {
   event("BOOKMARK", "{\"metadata\":{\"resourceVersion\":\"\(version)\"}}")
 }

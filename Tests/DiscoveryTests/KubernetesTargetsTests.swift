@@ -55,7 +55,9 @@ private func meta(_ labels: [String: String]) -> LabelSet {
 
   @Test func `a pod gives a target a container and port, with every label`() throws {
     func expected(_ more: [String: String]) -> LabelSet { meta(podLabels.merging(more) { $1 }) }
-    let main = ["pod_container_name": "main", "pod_container_image": "img:1", "pod_container_id": "containerd://abc", "pod_container_init": "false"]
+    let main = [
+      "pod_container_name": "main", "pod_container_image": "img:1", "pod_container_id": "containerd://abc", "pod_container_init": "false",
+    ]
     #expect(
       try targets(.pod, [(.pods, pod)]) == [
         expected(
@@ -76,7 +78,8 @@ private func meta(_ labels: [String: String]) -> LabelSet {
 
   @Test func `a pod without an address gives nothing, one without conditions is not known to be ready`() throws {
     #expect(try targets(.pod, [(.pods, "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"c\"}]}}")]).isEmpty)
-    let found = try targets(.pod, [(.pods, "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"c\"}]},\"status\":{\"podIP\":\"::1\"}}")])
+    let found = try targets(
+      .pod, [(.pods, "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"c\"}]},\"status\":{\"podIP\":\"::1\"}}")])
     #expect(found.map { $0["__meta_kubernetes_pod_ready"] } == ["unknown"] && found.map { $0["__address__"] } == ["::1"])
   }
 
@@ -88,7 +91,8 @@ private func meta(_ labels: [String: String]) -> LabelSet {
     #expect(found.count == 4)
     for target in found {
       #expect(target["__meta_kubernetes_node_name"] == "node1" && target["__meta_kubernetes_node_label_zone_of"] == "z")
-      #expect(target["__meta_kubernetes_namespace_label_owner"] == "team" && target["__meta_kubernetes_namespace_annotationpresent_a"] == "true")
+      #expect(
+        target["__meta_kubernetes_namespace_label_owner"] == "team" && target["__meta_kubernetes_namespace_annotationpresent_a"] == "true")
     }
     #expect(try targets(.pod, [(.pods, pod)]) { $0.attachesNode = true }.isEmpty)
   }
@@ -98,7 +102,8 @@ private func meta(_ labels: [String: String]) -> LabelSet {
       try targets(.node, [(.nodes, node)]) == [
         meta([
           "__address__": "[fd00::1]:10250", "node_name": "node1", "node_provider_id": "p://1", "node_condition_ready": "true",
-          "node_label_zone_of": "z", "node_labelpresent_zone_of": "true", "node_address_Hostname": "n1", "node_address_InternalIP": "fd00::1",
+          "node_label_zone_of": "z", "node_labelpresent_zone_of": "true", "node_address_Hostname": "n1",
+          "node_address_InternalIP": "fd00::1",
         ]).merging(LabelSet(["instance": "node1"]))
       ])
     #expect(try targets(.node, [(.nodes, "{\"metadata\":{\"name\":\"n\"}}")]).isEmpty)
@@ -109,7 +114,8 @@ private func meta(_ labels: [String: String]) -> LabelSet {
       "{\"metadata\":{\"name\":\"cart\",\"namespace\":\"shop\"},\"spec\":{\"ports\":[{\"name\":\"http\",\"port\":80,\"protocol\":\"TCP\"}],\(spec)},\"status\":\(status)}"
     }
     let common = [
-      "__address__": "cart.shop.svc:80", "namespace": "shop", "service_name": "cart", "service_port_name": "http", "service_port_number": "80",
+      "__address__": "cart.shop.svc:80", "namespace": "shop", "service_name": "cart", "service_port_name": "http",
+      "service_port_number": "80",
       "service_port_protocol": "TCP",
     ]
     for (spec, status, own) in [
@@ -137,7 +143,8 @@ private func meta(_ labels: [String: String]) -> LabelSet {
     #expect(found.allSatisfy { $0["__meta_kubernetes_ingress_class_name"] == "nginx" && $0["__meta_kubernetes_ingress_name"] == "front" })
   }
 
-  private let service = "{\"metadata\":{\"name\":\"cart\",\"namespace\":\"shop\",\"labels\":{\"l\":\"s\"}},\"spec\":{\"type\":\"ClusterIP\"}}"
+  private let service =
+    "{\"metadata\":{\"name\":\"cart\",\"namespace\":\"shop\",\"labels\":{\"l\":\"s\"}},\"spec\":{\"type\":\"ClusterIP\"}}"
 
   @Test func `endpoints have their service's and their pods' labels, and the pods' other ports`() throws {
     let endpoints = """
@@ -145,7 +152,9 @@ private func meta(_ labels: [String: String]) -> LabelSet {
         "addresses":[{"ip":"10.2.0.1","nodeName":"node1","hostname":"h","targetRef":{"kind":"Pod","namespace":"shop","name":"cart-1"}}],
         "notReadyAddresses":[{"ip":"10.9.9.9","targetRef":{"kind":"Node","name":"node1"}}]}]}
       """
-    let found = try targets(.endpoints, [(.endpoints, endpoints), (.services, service), (.pods, pod), (.nodes, node)]) { $0.attachesNode = true }
+    let found = try targets(.endpoints, [(.endpoints, endpoints), (.services, service), (.pods, pod), (.nodes, node)]) {
+      $0.attachesNode = true
+    }
     #expect(found.map { $0["__address__"] } == ["10.2.0.1:8080", "10.9.9.9:8080", "10.2.0.1:9090"])
     #expect(found.map { $0["__meta_kubernetes_endpoint_ready"] } == ["true", "false", nil])
     #expect(found.map { $0["__meta_kubernetes_pod_container_name"] } == ["main", nil, "main"])
@@ -171,8 +180,10 @@ private func meta(_ labels: [String: String]) -> LabelSet {
     #expect(found.map { $0["__address__"] } == ["10.2.0.1:8080", "10.2.0.1:9090"])
     let first = try #require(found.first)
     for (name, value) in [
-      ("endpointslice_endpoint_conditions_ready", "true"), ("endpointslice_endpoint_conditions_terminating", "false"), ("endpointslice_endpoint_zone", "z"),
-      ("endpointslice_endpoint_topology_kubernetes_io_hostname", "node1"), ("endpointslice_endpoint_topology_present_kubernetes_io_hostname", "true"),
+      ("endpointslice_endpoint_conditions_ready", "true"), ("endpointslice_endpoint_conditions_terminating", "false"),
+      ("endpointslice_endpoint_zone", "z"),
+      ("endpointslice_endpoint_topology_kubernetes_io_hostname", "node1"),
+      ("endpointslice_endpoint_topology_present_kubernetes_io_hostname", "true"),
       ("endpointslice_endpoint_node_name", "node1"), ("endpointslice_port_app_protocol", "h2"), ("endpointslice_port", "8080"),
       ("endpointslice_name", "cart-IPv4"), ("pod_container_port_name", "http"), ("service_name", "cart"), ("pod_name", "cart-1"),
     ] {
@@ -185,11 +196,14 @@ private func meta(_ labels: [String: String]) -> LabelSet {
     #expect(primary.map { $0["__meta_kubernetes_endpointslice_name"] } == ["cart-IPv6"])
   }
 
-  @Test(arguments: KubernetesResource.allCases) func `an object with anything else where something should be is no crash`(resource: KubernetesResource) throws {
+  @Test(arguments: KubernetesResource.allCases) func `an object with anything else where something should be is no crash`(
+    resource: KubernetesResource
+  ) throws {
     let whole = [pod, node, service].joined(separator: " ")
     let words = ["null", "7", "\"x\"", "[]", "{}", "[[{}]]", "-1", "1e400"]
     for (index, key) in Set(whole.split { !$0.isLetter }.map(String.init)).sorted().enumerated() {
-      let text = "{\"metadata\":{\"name\":\"x\",\"namespace\":\"y\",\"\(key)\":\(words[index % 8])},\"spec\":{\"\(key)\":\(words[(index + 3) % 8])},\"status\":{\"\(key)\":\(words[(index + 5) % 8])},\"subsets\":\(words[index % 5]),\"endpoints\":\(words[(index + 1) % 6]),\"ports\":\(words[(index + 2) % 6])}"
+      let text =
+        "{\"metadata\":{\"name\":\"x\",\"namespace\":\"y\",\"\(key)\":\(words[index % 8])},\"spec\":{\"\(key)\":\(words[(index + 3) % 8])},\"status\":{\"\(key)\":\(words[(index + 5) % 8])},\"subsets\":\(words[index % 5]),\"endpoints\":\(words[(index + 1) % 6]),\"ports\":\(words[(index + 2) % 6])}"
       guard let value = try? JSONReader.read(Array(text.utf8)) else { continue }
       let meta = try #require(ObjectMeta(value))
       #expect(KubernetesObject(value, meta, of: resource) != nil)

@@ -23,12 +23,16 @@ private func failure(_ text: String) -> YAMLReader.Failure? {
     ("a:\n- b\n- c\nd: e", "{\"a\":[\"b\",\"c\"],\"d\":\"e\"}"), ("a:\n  - b\n  -   c\n", "{\"a\":[\"b\",\"c\"]}"),
     ("- a: 1\n  b: 2\n- a: 3\n-\n  b: 4\n- - x\n  - y\n", "[{\"a\":\"1\",\"b\":\"2\"},{\"a\":\"3\"},{\"b\":\"4\"},[\"x\",\"y\"]]"),
     ("a: b # comment\nc: d#e\n# f\ng: 'h # i'", "{\"a\":\"b\",\"c\":\"d#e\",\"g\":\"h # i\"}"),
-    ("server: https://h:6443/x", "{\"server\":\"https://h:6443/x\"}"), ("'a b': 'it''s'\n\"c\\u00e9\": \"x\\ty\\\\\"", "{\"a b\":\"it's\",\"cé\":\"x\\ty\\\\\"}"),
-    ("a: \"\\ud83d\\ude00\"", "{\"a\":\"😀\"}"), ("a: {b: c, \"d\": [e, 'f', {}], g: }", "{\"a\":{\"b\":\"c\",\"d\":[\"e\",\"f\",{}],\"g\":null}}"),
+    ("server: https://h:6443/x", "{\"server\":\"https://h:6443/x\"}"),
+    ("'a b': 'it''s'\n\"c\\u00e9\": \"x\\ty\\\\\"", "{\"a b\":\"it's\",\"cé\":\"x\\ty\\\\\"}"),
+    ("a: \"\\ud83d\\ude00\"", "{\"a\":\"😀\"}"),
+    ("a: {b: c, \"d\": [e, 'f', {}], g: }", "{\"a\":{\"b\":\"c\",\"d\":[\"e\",\"f\",{}],\"g\":null}}"),
     ("{\n  \"a\": [\n    true,\n    \"b\"\n  ],\n  \"c\": {\"d\": \"e:f\"}\n}\n", "{\"a\":[true,\"b\"],\"c\":{\"d\":\"e:f\"}}"),
     ("[a, b,]", "[\"a\",\"b\"]"), ("a: |\n  x\n   y\n\n  z\n\nb: c", "{\"a\":\"x\\n y\\n\\nz\\n\",\"b\":\"c\"}"),
-    ("a: |-\n  x\n  y\n", "{\"a\":\"x\\ny\"}"), ("a: |+\n  x\n\nb: c", "{\"a\":\"x\\n\\n\",\"b\":\"c\"}"), ("a: >\n  x\n  y\n\n  z\n", "{\"a\":\"x y\\nz\\n\"}"),
-    ("- |\n  x\n- y", "[\"x\\n\",\"y\"]"), ("a: - b", "{\"a\":\"- b\"}"), ("a:   \r\n  b: c\r\n", "{\"a\":{\"b\":\"c\"}}"), ("\u{feff}a: b", "{\"a\":\"b\"}"),
+    ("a: |-\n  x\n  y\n", "{\"a\":\"x\\ny\"}"), ("a: |+\n  x\n\nb: c", "{\"a\":\"x\\n\\n\",\"b\":\"c\"}"),
+    ("a: >\n  x\n  y\n\n  z\n", "{\"a\":\"x y\\nz\\n\"}"),
+    ("- |\n  x\n- y", "[\"x\\n\",\"y\"]"), ("a: - b", "{\"a\":\"- b\"}"), ("a:   \r\n  b: c\r\n", "{\"a\":{\"b\":\"c\"}}"),
+    ("\u{feff}a: b", "{\"a\":\"b\"}"),
   ]
 
   @Test(arguments: cases) func `what kubeconfig files are written in is read`(text: String, expected: String) throws {
@@ -36,8 +40,10 @@ private func failure(_ text: String) -> YAMLReader.Failure? {
   }
 
   static let refused: [(String, Int)] = [
-    ("a: &x b", 1), ("a: *x", 1), ("a: !!str b", 1), ("a: b\na: c", 2), ("a: b\n   c: d", 2), ("a: 'b", 1), ("a: \"b\\q\"", 1), ("a: {b: c", 1),
-    ("a: [b\n", 1), ("a: b\n\tc: d", 2), ("a: b: c", 1), ("a: 'b' c", 1), ("a: @b", 1), ("a: b\n- c", 2), ("a\nb: c", 2), ("%YAML 1.2\n---\na: b", 1),
+    ("a: &x b", 1), ("a: *x", 1), ("a: !!str b", 1), ("a: b\na: c", 2), ("a: b\n   c: d", 2), ("a: 'b", 1), ("a: \"b\\q\"", 1),
+    ("a: {b: c", 1),
+    ("a: [b\n", 1), ("a: b\n\tc: d", 2), ("a: b: c", 1), ("a: 'b' c", 1), ("a: @b", 1), ("a: b\n- c", 2), ("a\nb: c", 2),
+    ("%YAML 1.2\n---\na: b", 1),
     ("a: b\n---\nc: d", 2), ("a: {b: c, b: d}", 1), ("a: |x\n  b", 1), ("{a b}", 1), (String(repeating: "[", count: 5000), 1),
     (String(repeating: "- ", count: 5000) + "a", 1),
   ]

@@ -66,7 +66,9 @@ package final class RecordingTransport: HTTPTransport {
 
   package func perform(_ request: HTTPRequest) throws(HTTPFailure) -> HTTPResponse {
     let response = try transport.perform(request)
-    keep(HTTPExchange(target: HTTPExchange.target(of: request.url), status: response.status, headers: response.headers, pieces: [response.body]))
+    keep(
+      HTTPExchange(
+        target: HTTPExchange.target(of: request.url), status: response.status, headers: response.headers, pieces: [response.body]))
     return response
   }
 

@@ -59,7 +59,9 @@ package struct DockerSource: TargetSource {
       throw DiscoveryError(response, at: client.access.shown + "/_ping", saying: Self.message(response), advice: "Is host a Docker API?")
     }
     let words = response.header("Api-Version")?.split(separator: ".").map { Int($0) } ?? []
-    guard words.count == 2, let major = words[0], let minor = words[1], (0...9999).contains(minor), (0...9999).contains(major) else { return "" }
+    guard words.count == 2, let major = words[0], let minor = words[1], (0...9999).contains(minor), (0...9999).contains(major) else {
+      return ""
+    }
     let version = (major, minor) < (Self.newest.major, Self.newest.minor) ? (major, minor) : (Self.newest.major, Self.newest.minor)
     return "/v\(version.0).\(version.1)"
   }

@@ -26,7 +26,9 @@ final class ExecCredentials: Sendable {
       guard ["v1", "v1beta1", "v1alpha1"].contains(where: { asked == "client.authentication.k8s.io/" + $0 }) else {
         throw DiscoveryError("\(path): exec has the apiVersion \(ShownText.shortened(asked)), which is not known")
       }
-      if exec["interactiveMode"]?.text == "Always" { throw DiscoveryError("\(path): \(command) wants somebody to answer it, and nobody is here") }
+      if exec["interactiveMode"]?.text == "Always" {
+        throw DiscoveryError("\(path): \(command) wants somebody to answer it, and nobody is here")
+      }
       hint = exec["installHint"]?.text ?? ""
       var variables = environment.inherited
       for pair in exec["env"]?.elements ?? [] {
@@ -103,7 +105,9 @@ final class ExecCredentials: Sendable {
       throw DiscoveryError("\(plugin.run.command) gives a token that no header can hold")
     }
     if let end = status["expirationTimestamp"]?.text {
-      guard let seconds = RFC3339.seconds(end) else { throw DiscoveryError("\(plugin.run.command) gives an expirationTimestamp that is no time") }
+      guard let seconds = RFC3339.seconds(end) else {
+        throw DiscoveryError("\(plugin.run.command) gives an expirationTimestamp that is no time")
+      }
       credential.ends = seconds
     }
     return credential
@@ -128,7 +132,9 @@ enum RFC3339 {
   static func seconds(_ text: String) -> Int64? {
     let bytes = Array(text.utf8)
     func number(_ start: Int, _ count: Int) -> Int64? {
-      guard start >= 0, bytes.count >= start + count, bytes[start..<start + count].allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+      guard start >= 0, bytes.count >= start + count, bytes[start..<start + count].allSatisfy({ (0x30...0x39).contains($0) }) else {
+        return nil
+      }
       return Int64(String(decoding: bytes[start..<start + count], as: UTF8.self))
     }
     func has(_ place: Int, _ words: String) -> Bool { place < bytes.count && words.utf8.contains(bytes[place]) }

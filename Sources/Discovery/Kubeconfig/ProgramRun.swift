@@ -45,7 +45,8 @@ package struct ProgramRun: Hashable, Sendable {
     guard isOver else {
       throw DiscoveryError(
         bytes.count > Self.maximumOutput
-          ? "\(command) writes more than \(Self.maximumOutput >> 20) MiB" : "\(command) has not ended after \(timeoutMilliseconds / 1000) s")
+          ? "\(command) writes more than \(Self.maximumOutput >> 20) MiB" : "\(command) has not ended after \(timeoutMilliseconds / 1000) s"
+      )
     }
     guard status == 0 else {
       let how = status & 0x7f == 0 ? "ends with status \(status >> 8 & 0xff)" : "was ended by signal \(status & 0x7f)"
@@ -75,7 +76,7 @@ package struct ProgramRun: Hashable, Sendable {
     unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP) | Int16(POSIX_SPAWN_SETSIGMASK))
     var words = unsafe ([command] + arguments).map { unsafe strdup($0) }
     var variables = unsafe environment.map { unsafe strdup($0) }
-    defer { for unsafe text in unsafe words + variables { unsafe free(text) } }
+    defer { unsafe (words + variables).forEach { unsafe free($0) } }
     unsafe words.append(nil)
     unsafe variables.append(nil)
     var child: pid_t = 0

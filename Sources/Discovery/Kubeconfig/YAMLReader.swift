@@ -53,7 +53,9 @@ struct YAMLReader {
       let line = Line(start: first, end: end, indent: first - start, number: number)
       let text = bytes[first..<end]
       if first == start, text.elementsEqual("---".utf8) || text.starts(with: "--- ".utf8) {
-        guard lines.allSatisfy({ isEmpty($0) }), text.count == 3 else { throw Failure(line: number, message: "only one document is read, and nothing behind its ---") }
+        guard lines.allSatisfy({ isEmpty($0) }), text.count == 3 else {
+          throw Failure(line: number, message: "only one document is read, and nothing behind its ---")
+        }
         lines = []
       } else if first == start, text.elementsEqual("...".utf8) {
         return
@@ -90,7 +92,8 @@ struct YAMLReader {
       guard byte(end, line) == UInt8(ascii: ":") else { return nil }
     } else {
       if "{[|>".utf8.contains(first) { return nil }
-      guard let colon = (line.start..<line.end).first(where: { bytes[$0] == UInt8(ascii: ":") && (byte($0 + 1, line) ?? 0x20) == 0x20 }) else { return nil }
+      guard let colon = (line.start..<line.end).first(where: { bytes[$0] == UInt8(ascii: ":") && (byte($0 + 1, line) ?? 0x20) == 0x20 })
+      else { return nil }
       end = colon
       text = String(decoding: bytes[line.start..<colon], as: UTF8.self)
       while text.hasSuffix(" ") { text.removeLast() }
@@ -151,7 +154,9 @@ struct YAMLReader {
       guard line.indent == indent else { throw Failure(line: line.number, message: "indented more than what it stands with") }
       if isDash(line) { return .object(members) }
       guard let (name, end) = try key(line) else { throw Failure(line: line.number, message: "there is no `key:` here") }
-      guard keys.insert(name).inserted else { throw Failure(line: line.number, message: "the key \(ShownText.shortened(name)) comes twice") }
+      guard keys.insert(name).inserted else {
+        throw Failure(line: line.number, message: "the key \(ShownText.shortened(name)) comes twice")
+      }
       let content = (end..<max(end, line.end)).first { bytes[$0] != 0x20 } ?? line.end
       let value: JSONValue
       if content == line.end || bytes[content] == UInt8(ascii: "#") {
@@ -180,7 +185,9 @@ struct YAMLReader {
     }
     let last = lines[at]
     while byte(place, last) == 0x20 { place += 1 }
-    guard place >= last.end || bytes[place] == UInt8(ascii: "#") else { throw Failure(line: last.number, message: "something stands behind the value") }
+    guard place >= last.end || bytes[place] == UInt8(ascii: "#") else {
+      throw Failure(line: last.number, message: "something stands behind the value")
+    }
     at += 1
     return value
   }

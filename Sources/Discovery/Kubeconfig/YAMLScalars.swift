@@ -143,7 +143,9 @@ extension YAMLReader {
   }
 
   mutating func flow(_ place: inout Int, depth: Int) throws(Failure) -> JSONValue {
-    guard depth < Self.maximumDepth else { throw Failure(line: lines[at].number, message: "nested more than \(Self.maximumDepth) levels deep") }
+    guard depth < Self.maximumDepth else {
+      throw Failure(line: lines[at].number, message: "nested more than \(Self.maximumDepth) levels deep")
+    }
     switch try skipFlowSpace(&place) {
     case UInt8(ascii: "{"):
       place += 1

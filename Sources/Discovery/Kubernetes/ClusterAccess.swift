@@ -67,7 +67,8 @@ struct InCluster: ClusterAccess {
       let port = environment.variable("KUBERNETES_SERVICE_PORT"), let number = Int(port), (1...65535).contains(number)
     else {
       throw DiscoveryError(
-        "this is no pod of a cluster: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set. Elsewhere give kubeconfig_file, or api_server")
+        "this is no pod of a cluster: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set. Elsewhere give kubeconfig_file, or api_server"
+      )
     }
     let directory = environment.serviceAccountPath
     var access = ServerAccess(address: "https://" + HostPort.joined(host, number))

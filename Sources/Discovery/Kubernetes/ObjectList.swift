@@ -160,7 +160,8 @@ struct ObjectList {
     let type = event["type"]?.text ?? ""
     if type == "ERROR" {
       let code = Int(clamping: object["code"]?.integer ?? 0)
-      throw Self.error(HTTPResponse(status: code, body: []), address + ": " + ShownText.shortened(object["message"]?.text ?? "a watch that ends"))
+      throw Self.error(
+        HTTPResponse(status: code, body: []), address + ": " + ShownText.shortened(object["message"]?.text ?? "a watch that ends"))
     }
     if let reached = object["metadata"]?["resourceVersion"]?.text, !reached.isEmpty { version = reached }
     if type == "BOOKMARK" { return }

@@ -56,7 +56,9 @@ extension KubernetesObject {
     let status = object["status"] ?? .null
     var addresses: [(type: String, address: String)] = []
     for address in status["addresses"]?.elements ?? [] {
-      guard let type = address["type"]?.text, let text = address["address"]?.text, !addresses.contains(where: { $0.type == type }) else { continue }
+      guard let type = address["type"]?.text, let text = address["address"]?.text, !addresses.contains(where: { $0.type == type }) else {
+        continue
+      }
       addresses.append((type, text))
     }
     let own = addressTypes.lazy.compactMap { type in addresses.first { $0.type == type } }.first
