@@ -112,6 +112,7 @@ private func credential(_ status: String) -> String {
       credential("{\"token\":\"t3\"}"),
     ])
     let (cluster, scratch) = try cluster(config(exec()), machine)
+    defer { withExtendedLifetime(scratch) {} }
     let access = try cluster.connect()
     #expect(try access.authorization.headers() == [HTTPHeader("Authorization", "Bearer t1")])
     let run = try #require(machine.runs.withLock { $0.first })
@@ -132,8 +133,8 @@ private func credential(_ status: String) -> String {
 
   @Test func `a plugin may give a certificate`() throws {
     let machine = Machine([credential("{\"clientCertificateData\":\"CERT\",\"clientKeyData\":\"KEY\"}")])
-    let (cluster, _) = try cluster(config(exec()), machine)
-    let access = try cluster.connect()
+    let (cluster, scratch) = try cluster(config(exec()), machine)
+    let access = try withExtendedLifetime(scratch) { try cluster.connect() }
     #expect(try access.tls.certificateFile.map { try Fixture.bytes($0) } == Array("CERT".utf8))
     #expect(try access.authorization.headers().isEmpty)
   }
@@ -144,9 +145,9 @@ private func credential(_ status: String) -> String {
     credential("{\"token\":\"s3cr3t\"}").replacing("/v1\"", with: "/v2\""),
   ])
   func `what a plugin should not say is an error without its words`(output: String) throws {
-    let (cluster, _) = try cluster(config(exec()), Machine([output]))
+    let (cluster, scratch) = try cluster(config(exec()), Machine([output]))
     do {
-      _ = try cluster.connect()
+      _ = try withExtendedLifetime(scratch) { try cluster.connect() }
       Issue.record("taken: \(output)")
     } catch {
       #expect("\(error)".contains("plugin ") && !"\(error)".contains("s3cr3t"))

@@ -43,7 +43,7 @@ private func failure(_ text: String) -> YAMLReader.Failure? {
     ("a: &x b", 1), ("a: *x", 1), ("a: !!str b", 1), ("a: b\na: c", 2), ("a: b\n   c: d", 2), ("a: 'b", 1), ("a: \"b\\q\"", 1),
     ("a: {b: c", 1),
     ("a: [b\n", 1), ("a: b\n\tc: d", 2), ("a: b: c", 1), ("a: 'b' c", 1), ("a: @b", 1), ("a: b\n- c", 2), ("a\nb: c", 2),
-    ("%YAML 1.2\n---\na: b", 1),
+    ("%YAML 1.2\n---\na: b", 2),
     ("a: b\n---\nc: d", 2), ("a: {b: c, b: d}", 1), ("a: |x\n  b", 1), ("{a b}", 1), (String(repeating: "[", count: 5000), 1),
     (String(repeating: "- ", count: 5000) + "a", 1),
   ]
