@@ -78,6 +78,7 @@ let package = Package(
       swiftSettings: lifetimes, plugins: ["CompileBPF"]),
     room("Replayer", ["Base", "TraceFormat", "Symbolize", "ObjectFile", "Unwind", "Targets", "Profile"], settings: lifetimes),
     room("HTTP", ["CCurl"]),
+    room("Discovery", ["Base", "Targets", "Configuration", "HTTP"]),
     room("Uploader", ["Base", "Profile", "HTTP"]),
     room("Debuginfod", ["Base", "ObjectFile", "Symbolize", "HTTP"]),
     room(
@@ -87,14 +88,14 @@ let package = Package(
       name: "pyrorec",
       dependencies: [
         "Agent", "Base", "TraceFormat", "ObjectFile", "Targets", "Configuration", "Profile", "JFR", "JavaProfiles", "Symbolize", "Recorder", "Replayer",
-        "Uploader", "HTTP", "Debuginfod",
+        "Uploader", "HTTP", "Debuginfod", "Discovery",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),
 
     .target(
-      name: "TestSupport", dependencies: ["Base", "TraceFormat", "Profile"], path: "Tests/TestSupport",
+      name: "TestSupport", dependencies: ["Base", "TraceFormat", "Profile", "HTTP"], path: "Tests/TestSupport",
       swiftSettings: common),
     tests("BaseTests", ["Base"]),
     tests("TraceFormatTests", ["TraceFormat", "Base"]),
@@ -109,6 +110,7 @@ let package = Package(
     tests("SymbolizeTests", ["Symbolize", "ObjectFile", "Base"]),
     tests("RecorderTests", ["Recorder", "TraceFormat", "ObjectFile", "Unwind", "Base", "CRecorderABI", "CUnwind"]),
     tests("ReplayerTests", ["Replayer", "TraceFormat", "Symbolize", "Profile", "Targets", "Base"]),
+    tests("DiscoveryTests", ["Discovery", "Targets", "Configuration", "HTTP", "Base"]),
     tests("UploaderTests", ["Uploader", "HTTP", "Profile", "Base"]),
     tests("AgentTests", ["Agent", "Configuration", "Targets", "Replayer", "Uploader", "HTTP", "Profile", "TraceFormat", "Base"]),
     tests("DebuginfodTests", ["Debuginfod", "Symbolize", "ObjectFile", "HTTP", "Base"]),
@@ -121,6 +123,7 @@ let package = Package(
 
 // Not part of the product, built on request:
 //   PYROREC_TOOLS=1 swift run push-receiver           takes pushes by Pyroscope's rules, for trying uploads without a server
+//   PYROREC_TOOLS=1 swift run discover FILE.alloy     prints the targets that the configuration's sources find
 //   PYROREC_TOOLS=1 swift run segment-copy FROM TO    writes a trace's records again, and says how long it took
 //   PYROREC_TOOLS=1 swift run unwind-tables               builds unwind tables of files, and measures or prints them
 //   PYROREC_TOOLS=1 swift run unwind-threads PID          unwinds a process that stands still (scripts/try-gdb)
@@ -138,6 +141,11 @@ if Context.environment["PYROREC_TOOLS"] != nil {
     .executableTarget(
       name: "push-receiver", dependencies: ["TestSupport", "Profile", "Base"], path: "Tests/PushReceiver",
       swiftSettings: common, linkerSettings: staticLZ4 + [.linkedLibrary(":libz.a")]))
+  // What a configuration's discovery sources say, as it changes: scripts/try-docker, scripts/try-kubernetes.
+  package.targets.append(
+    .executableTarget(
+      name: "discover", dependencies: ["Discovery", "Configuration", "Targets", "TestSupport", "HTTP", "Base"],
+      path: "Tests/Discover", swiftSettings: common, linkerSettings: staticLZ4 + [.linkedLibrary(":libz.a")]))
   package.targets.append(
     .executableTarget(
       name: "segment-copy", dependencies: ["TraceFormat", "Base"], path: "Benchmarks/SegmentCopy", swiftSettings: common))

@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -183,8 +184,38 @@ int pyrorec_sink_append(struct sink *sink, const char *bytes, size_t length) {
   return 1;
 }
 
+int pyrorec_is_stopped(const struct pyrorec_http_request *request) {
+  struct pollfd stop = {.fd = request->stop_descriptor, .events = POLLIN};
+  return request->has_stop_descriptor && poll(&stop, 1, 0) > 0;
+}
+
+/* What libcurl's callbacks have to know. */
+struct transfer {
+  const struct pyrorec_http_request *request;
+  CURL *easy;
+  struct sink body;
+  int ended; /* by who takes the body */
+  int stopped;
+};
+
+static int on_progress(void *context, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d) {
+  (void)a, (void)b, (void)c, (void)d;
+  struct transfer *transfer = context;
+  transfer->stopped = pyrorec_is_stopped(transfer->request);
+  return transfer->stopped;
+}
+
 static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
-  struct sink *sink = context;
+  struct transfer *transfer = context;
+  struct sink *sink = &transfer->body;
+  if (transfer->request->on_body) {
+    long status = 0;
+    curl.easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status / 100 == 2) {
+      transfer->ended = !transfer->request->on_body(transfer->request->context, bytes, size * count);
+      return transfer->ended ? 0 : size * count;
+    }
+  }
   /* Of a file, all or nothing. */
   if (sink->to_file && size * count > sink->limit - sink->length) {
     sink->length = sink->limit;
@@ -235,7 +266,10 @@ enum pyrorec_http_result pyrorec_http_perform(
     struct pyrorec_http_response *response) {
   if (!session->easy) return pyrorec_http_perform_by_program(session->program, request, response);
   CURL *easy = session->easy;
-  struct sink body = {.limit = request->body_limit, .to_file = request->has_body_file, .file = request->body_file};
+  struct transfer transfer = {
+      .request = request,
+      .easy = easy,
+      .body = {.limit = request->body_limit, .to_file = request->has_body_file, .file = request->body_file}};
   struct sink headers = {.limit = request->header_limit};
   struct curl_slist *lines = NULL, *proxy_lines = NULL, *to = NULL;
   CURLcode code = CURLE_OK;
@@ -312,12 +346,21 @@ enum pyrorec_http_result pyrorec_http_perform(
   if (request->has_body_file) SET(CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)request->body_limit);
   SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   SET(CURLOPT_WRITEFUNCTION, on_body);
-  SET(CURLOPT_WRITEDATA, &body);
+  SET(CURLOPT_WRITEDATA, &transfer);
   SET(CURLOPT_HEADERFUNCTION, pyrorec_on_header);
   SET(CURLOPT_HEADERDATA, &headers);
+  if (request->unix_socket) SET(CURLOPT_UNIX_SOCKET_PATH, request->unix_socket);
+  if (request->has_stop_descriptor) {
+    SET(CURLOPT_NOPROGRESS, 0L);
+    SET(CURLOPT_XFERINFOFUNCTION, on_progress);
+    SET(CURLOPT_XFERINFODATA, &transfer);
+  }
 #undef SET
+  struct sink body = {0};
   if (code == CURLE_OK) {
     code = curl.easy_perform(easy);
+    body = transfer.body;
+    if (code == CURLE_WRITE_ERROR && transfer.ended) code = CURLE_OK;
     /* Ended by on_body because the limit was reached: that much is the answer. */
     if (code == CURLE_WRITE_ERROR && body.length == body.limit) code = body.to_file ? CURLE_FILESIZE_EXCEEDED : CURLE_OK;
   }
@@ -332,6 +375,12 @@ enum pyrorec_http_result pyrorec_http_perform(
   curl.slist_free_all(proxy_lines);
   curl.slist_free_all(to);
 
+  if (transfer.stopped) {
+    free(body.bytes);
+    free(headers.bytes);
+    snprintf(response->error, sizeof response->error, "stopped");
+    return PYROREC_HTTP_STOPPED;
+  }
   if (code != CURLE_OK) {
     snprintf(response->error, sizeof response->error, "%s", error[0] ? error : curl.easy_strerror(code));
     free(body.bytes);

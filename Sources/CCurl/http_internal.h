@@ -10,6 +10,8 @@ struct sink {
   int to_file, file; /* written there, not kept */
 };
 
+/* Whether the request is to end. */
+int pyrorec_is_stopped(const struct pyrorec_http_request *request);
 int pyrorec_sink_append(struct sink *sink, const char *bytes, size_t length);
 /* One header line; a status line empties the sink first. */
 size_t pyrorec_on_header(char *bytes, size_t size, size_t count, void *sink);

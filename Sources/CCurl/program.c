@@ -9,11 +9,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -78,6 +81,8 @@ static void write_options(FILE *out, const struct pyrorec_http_request *request)
   if (request->proxy) option(out, "proxy", "", request->proxy);
   if (request->no_proxy && !request->ignore_proxy) option(out, "noproxy", "", request->no_proxy);
   for (size_t i = 0; i < request->proxy_header_count; i++) option(out, "proxy-header", "", request->proxy_headers[i]);
+  if (request->unix_socket) option(out, "unix-socket", "", request->unix_socket);
+  if (request->on_body) fputs("no-buffer\n", out);
   if (request->ignore_proxy) fputs("noproxy = \"*\"\n", out);
 }
 
@@ -102,26 +107,38 @@ static int memory_file(void) {
 }
 
 /* answer_limit: of what the program may write to any file. */
-static int run(const char *program, const int *files, rlim_t answer_limit) {
+static pid_t start(const char *program, const int *files, rlim_t answer_limit) {
   pid_t child = fork();
-  if (child < 0) return -1;
-  if (child == 0) {
-    /* Only calls that are allowed after a fork beside other threads. */
-    struct rlimit limit = {answer_limit, answer_limit};
-    setrlimit(RLIMIT_FSIZE, &limit);
-    for (int i = 0; i < FILES; i++) {
-      if (dup2(files[i], i) < 0) _exit(127);
-    }
-    /* -q, first: no ~/.curlrc. */
-    char *const arguments[] = {"curl", "-q", "--config", "-", NULL};
-    execv(program, arguments);
-    _exit(127);
+  if (child != 0) return child;
+  /* Only calls that are allowed after a fork beside other threads. */
+  struct rlimit limit = {answer_limit, answer_limit};
+  setrlimit(RLIMIT_FSIZE, &limit);
+  for (int i = 0; i < FILES; i++) {
+    if (dup2(files[i], i) < 0) _exit(127);
   }
+  /* -q, first: no ~/.curlrc. */
+  char *const arguments[] = {"curl", "-q", "--config", "-", NULL};
+  execv(program, arguments);
+  _exit(127);
+}
+
+/* What it exited with; -1 when it was killed. */
+static int end_of(pid_t child) {
   int status = 0;
   while (waitpid(child, &status, 0) < 0) {
     if (errno != EINTR) return -1;
   }
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Waits until `file` can be read; 0 when the request is to end first. */
+static int wait_for(int file, const struct pyrorec_http_request *request) {
+  struct pollfd both[2] = {{.fd = file, .events = POLLIN}, {.fd = request->stop_descriptor, .events = POLLIN}};
+  int count = request->has_stop_descriptor ? 2 : 1;
+  while (poll(both, (nfds_t)count, -1) < 0) {
+    if (errno != EINTR) return 1;
+  }
+  return count == 1 || both[1].revents == 0;
 }
 
 static void read_sink(int file, struct sink *sink) {
@@ -131,6 +148,47 @@ static void read_sink(int file, struct sink *sink) {
   while (sink->length < sink->limit && (got = pread(file, piece, sizeof piece, offset)) > 0) {
     if (!pyrorec_sink_append(sink, piece, (size_t)got)) return;
     offset += got;
+  }
+}
+
+/* Of the last block in `lines`; 0 when there is none. The block goes to `headers`. */
+static int status_of(const struct sink *lines, struct sink *headers) {
+  for (size_t start = 0; start < lines->length;) {
+    char *end = memchr(lines->bytes + start, '\n', lines->length - start);
+    size_t length = end ? (size_t)(end - (lines->bytes + start)) + 1 : lines->length - start;
+    if (!pyrorec_on_header(lines->bytes + start, 1, length, headers)) break;
+    start += length;
+  }
+  int status = 0;
+  char first[64] = "";
+  memcpy(first, headers->bytes ? headers->bytes : "", headers->length < sizeof first - 1 ? headers->length : sizeof first - 1);
+  return sscanf(first, "%*s %d", &status) == 1 ? status : 0;
+}
+
+static int status_in(int file, size_t limit) {
+  struct sink lines = {.limit = limit};
+  struct sink headers = {.limit = limit};
+  read_sink(file, &lines);
+  int status = status_of(&lines, &headers);
+  free(lines.bytes);
+  free(headers.bytes);
+  return status;
+}
+
+/* Hands a 2xx answer over as the program writes it; another one is kept. 0: whoever takes it wants no more. */
+static int hand_over(int pipe, int headers, const struct pyrorec_http_request *request, struct sink *kept, int *stopped) {
+  char piece[1 << 16];
+  int takes = -1;
+  while (1) {
+    *stopped = !wait_for(pipe, request);
+    if (*stopped) return 0;
+    ssize_t got = read(pipe, piece, sizeof piece);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return 1;
+    /* The program writes the headers before the first byte of the body. */
+    if (takes < 0) takes = status_in(headers, request->header_limit) / 100 == 2;
+    if (!takes) pyrorec_sink_append(kept, piece, (size_t)got);
+    else if (!request->on_body(request->context, piece, (size_t)got)) return 0;
   }
 }
 
@@ -158,8 +216,37 @@ enum pyrorec_http_result pyrorec_http_perform_by_program(
   free(options);
 
   rlim_t answer_limit = request->has_body_file && request->body_limit > ANSWER_LIMIT ? request->body_limit : ANSWER_LIMIT;
-  int code = ready ? run(program, files, answer_limit) : -1;
+  struct sink kept = {.limit = request->body_limit};
+  int pipes[2] = {-1, -1};
+  int ended = 0, stopped = 0;
+  if (request->on_body && ready) {
+    ready = pipe2(pipes, O_CLOEXEC) == 0;
+    if (ready) {
+      close(files[ANSWER]);
+      files[ANSWER] = fcntl(pipes[1], F_DUPFD_CLOEXEC, FILES);
+      close(pipes[1]);
+      ready = files[ANSWER] >= 0;
+    }
+  }
+  pid_t child = ready ? start(program, files, answer_limit) : -1;
+  if (request->on_body && child > 0) {
+    /* Or its end would never be seen. */
+    close(files[ANSWER]);
+    files[ANSWER] = -1;
+    ended = !hand_over(pipes[0], files[HEADERS], request, &kept, &stopped);
+  } else if (request->has_stop_descriptor && child > 0) {
+    int life = (int)syscall(SYS_pidfd_open, child, 0);
+    if (life >= 0) {
+      stopped = ended = !wait_for(life, request);
+      close(life);
+    }
+  }
+  if (ended) kill(child, SIGKILL);
+  if (pipes[0] >= 0) close(pipes[0]);
+  int code = child > 0 ? end_of(child) : -1;
+  if (ended && !stopped) code = 0;
   enum pyrorec_http_result result = code < 0 ? PYROREC_HTTP_BROKEN : pyrorec_result_of(code);
+  if (stopped) result = PYROREC_HTTP_STOPPED;
   /* Older programs look at what the server says of the length alone. */
   if (request->has_body_file && ready) {
     off_t written = lseek(files[ANSWER], 0, SEEK_END);
@@ -170,19 +257,11 @@ enum pyrorec_http_result pyrorec_http_perform_by_program(
     struct sink body = {.limit = request->body_limit};
     struct sink lines = {.limit = request->header_limit};
     struct sink headers = {.limit = request->header_limit};
-    if (!request->has_body_file) read_sink(files[ANSWER], &body);
+    if (request->on_body) body = kept;
+    else if (!request->has_body_file) read_sink(files[ANSWER], &body);
     read_sink(files[HEADERS], &lines);
-    for (size_t start = 0; start < lines.length;) {
-      char *end = memchr(lines.bytes + start, '\n', lines.length - start);
-      size_t length = end ? (size_t)(end - (lines.bytes + start)) + 1 : lines.length - start;
-      if (!pyrorec_on_header(lines.bytes + start, 1, length, &headers)) break;
-      start += length;
-    }
+    int status = status_of(&lines, &headers);
     free(lines.bytes);
-    int status = 0;
-    char first[64] = "";
-    memcpy(first, headers.bytes ? headers.bytes : "", headers.length < sizeof first - 1 ? headers.length : sizeof first - 1);
-    if (sscanf(first, "%*s %d", &status) != 1) status = 0;
     response->status = status;
     response->body = body.bytes;
     response->body_length = body.length;
@@ -202,6 +281,7 @@ enum pyrorec_http_result pyrorec_http_perform_by_program(
     while (length > 0 && text[length - 1] == '\n') length--;
     memcpy(response->error, text, length);
     free(errors.bytes);
+    free(kept.bytes);
   }
   for (int i = 0; i < FILES; i++) {
     if (files[i] >= 0) close(files[i]);

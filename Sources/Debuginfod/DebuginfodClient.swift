@@ -145,7 +145,7 @@ package final class DebuginfodClient: RemoteDebugFiles {
   private func note(_ failure: HTTPFailure, of server: String) -> LocatorStep.Outcome {
     switch failure.kind {
     case .tooLarge: return .tooLarge(limit: UInt64(configuration.maximumByteCount))
-    case .broken: break
+    case .broken, .stopped: break
     case .noLibrary, .badRequest, .unresolved, .unconnected, .timedOut, .untrusted, .tls, .notHTTP:
       state.withLock { $0.down[server] = "it failed before: \(failure.message)" }
     }

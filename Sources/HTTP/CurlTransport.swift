@@ -7,6 +7,7 @@ import Synchronization
 /// One request at a time; connections are kept for the next one. The proxy variables of the environment hold, except
 /// for this very host.
 package final class CurlTransport: HTTPTransport {
+  /// Of an answer, unless the request says otherwise.
   package static let maximumBodyBytes = 1 << 20
   package static let maximumHeaderBytes = 1 << 16
   /// Debian's name, Debian's other build, and what a development package leaves.
@@ -33,6 +34,21 @@ package final class CurlTransport: HTTPTransport {
   package func download(_ request: HTTPRequest, to file: HTTPDownload) throws(HTTPFailure) -> HTTPResponse {
     try session.withLock { session throws(HTTPFailure) in try session.perform(request, tls, connection, to: file) }
   }
+
+  package func stream(_ request: HTTPRequest, _ receive: ([UInt8]) -> Bool) throws(HTTPFailure) -> HTTPResponse {
+    // Only while `perform` runs.
+    try withoutActuallyEscaping(receive) { receive throws(HTTPFailure) in
+      let receiver = BodyReceiver(receive)
+      return try session.withLock { session throws(HTTPFailure) in try session.perform(request, tls, connection, handing: receiver) }
+    }
+  }
+}
+
+/// What C calls with each piece of a body, on the thread that waits for it: `Sendable` so that it passes the lock, which is
+/// taken and left by that thread.
+private final class BodyReceiver: @unchecked Sendable {
+  let receive: ([UInt8]) -> Bool
+  init(_ receive: @escaping ([UInt8]) -> Bool) { self.receive = receive }
 }
 
 /// The C session, closed when the value goes away.
@@ -55,7 +71,8 @@ package final class CurlTransport: HTTPTransport {
   deinit { unsafe pyrorec_http_session_close(pointer) }
 
   func perform(
-    _ given: HTTPRequest, _ tls: TLSOptions, _ connection: HTTPConnectionOptions, to file: HTTPDownload?
+    _ given: HTTPRequest, _ tls: TLSOptions, _ connection: HTTPConnectionOptions, to file: HTTPDownload? = nil,
+    handing receiver: BodyReceiver? = nil
   ) throws(HTTPFailure) -> HTTPResponse {
     var request = given
     // The URL then names whom the server has to prove to be, and where it is is said beside it.
@@ -72,19 +89,31 @@ package final class CurlTransport: HTTPTransport {
     unsafe plain.http1 = connection.allowsHTTP2 ? 0 : 1
     var proxy: (url: String, except: String)?
     switch connection.proxy {
-    case .environment: unsafe plain.ignore_proxy = Self.isThisHost(given.url) ? 1 : 0
+    case .environment: unsafe plain.ignore_proxy = Self.isThisHost(given.url) || request.unixSocketPath != nil ? 1 : 0
     case .none: unsafe plain.ignore_proxy = 1
     case .url(let url, let except): proxy = (url, except)
     }
-    unsafe plain.body_limit = file?.maximumByteCount ?? CurlTransport.maximumBodyBytes
+    unsafe plain.body_limit = file?.maximumByteCount ?? request.maximumBodyBytes
     unsafe plain.has_body_file = file == nil ? 0 : 1
     unsafe plain.body_file = file?.descriptor ?? -1
     unsafe plain.redirects = request.maximumRedirects
     unsafe plain.stall_seconds = file?.stallSeconds ?? 0
     unsafe plain.stall_bytes = file?.stallByteCount ?? 0
     unsafe plain.header_limit = CurlTransport.maximumHeaderBytes
+    unsafe plain.has_stop_descriptor = request.stopDescriptor == nil ? 0 : 1
+    unsafe plain.stop_descriptor = request.stopDescriptor ?? -1
+    if let receiver {
+      // Safe: the object lives to the end of this function, and C keeps none of it.
+      unsafe plain.context = Unmanaged.passUnretained(receiver).toOpaque()
+      unsafe plain.on_body = { context, bytes, count in
+        guard let context = unsafe context else { return 0 }
+        let piece = unsafe [UInt8](UnsafeRawBufferPointer(start: bytes, count: count))
+        return unsafe Unmanaged<BodyReceiver>.fromOpaque(context).takeUnretainedValue().receive(piece) ? 1 : 0
+      }
+    }
+    defer { withExtendedLifetime(receiver) {} }
     let texts = [request.method, request.url] + request.headers.map { "\($0.name): \($0.value)" }
-    let files = [tls.authorityFile, tls.certificateFile, tls.keyFile, detour?.connectTo, proxy?.url, proxy?.except]
+    let files = [tls.authorityFile, tls.certificateFile, tls.keyFile, detour?.connectTo, proxy?.url, proxy?.except, request.unixSocketPath]
     let proxyHeaders = connection.proxyHeaders.map { "\($0.name): \($0.value)" }
     var response = unsafe pyrorec_http_response()
     let result = unsafe withCStrings(texts + files.map { $0 ?? "" } + proxyHeaders) { strings in
@@ -103,7 +132,8 @@ package final class CurlTransport: HTTPTransport {
         unsafe plain.connect_to = files[3] == nil ? nil : strings[first + 3]
         unsafe plain.proxy = files[4] == nil ? nil : strings[first + 4]
         unsafe plain.no_proxy = files[5] == nil ? nil : strings[first + 5]
-        unsafe plain.proxy_headers = strings + first + 6
+        unsafe plain.unix_socket = files[6] == nil ? nil : strings[first + 6]
+        unsafe plain.proxy_headers = strings + first + 7
         unsafe plain.proxy_header_count = proxyHeaders.count
         return unsafe pyrorec_http_perform(pointer, &plain, &response)
       }
@@ -132,6 +162,7 @@ package final class CurlTransport: HTTPTransport {
     case PYROREC_HTTP_TLS: .tls
     case PYROREC_HTTP_NOT_HTTP: .notHTTP
     case PYROREC_HTTP_TOO_LARGE: .tooLarge
+    case PYROREC_HTTP_STOPPED: .stopped
     default: .broken
     }
   }

@@ -8,6 +8,12 @@ package struct HTTPRequest: Hashable, Sendable {
   package var totalTimeoutMilliseconds = 60_000
   /// How many redirections are followed.
   package var maximumRedirects = 0
+  /// Of an answer that is kept in memory; what is above is cut off.
+  package var maximumBodyBytes = CurlTransport.maximumBodyBytes
+  /// The server's socket; the URL's host is then only what the request says. `nil`: the URL says where the server is.
+  package var unixSocketPath: String?
+  /// The request ends, within about a second, when this can be read.
+  package var stopDescriptor: Int32?
 
   package init(method: String, url: String, headers: [HTTPHeader] = [], body: [UInt8] = []) {
     self.method = method
@@ -30,7 +36,7 @@ package struct HTTPResponse: Hashable, Sendable {
   package let status: Int
   /// In the order they came.
   package let headers: [HTTPHeader]
-  /// At most `CurlTransport.maximumBodyBytes`; what was above is cut off.
+  /// At most `HTTPRequest.maximumBodyBytes`; what was above is cut off.
   package let body: [UInt8]
 
   package init(status: Int, headers: [HTTPHeader] = [], body: [UInt8] = []) {
@@ -61,6 +67,8 @@ package struct HTTPFailure: Error, Hashable {
     case notHTTP
     /// More bytes than were asked for.
     case tooLarge
+    /// By `HTTPRequest.stopDescriptor`.
+    case stopped
   }
   package let kind: Kind
   package let message: String
@@ -92,4 +100,16 @@ package protocol HTTPTransport: Sendable {
   func perform(_ request: HTTPRequest) throws(HTTPFailure) -> HTTPResponse
   /// The same with the body written to a file, whatever the status; the response's own is then empty.
   func download(_ request: HTTPRequest, to file: HTTPDownload) throws(HTTPFailure) -> HTTPResponse
+  /// The same with the body of a 2xx answer handed over as it comes, of any length; the response's own is then empty.
+  /// - Parameter receive: says whether it wants more; what comes after is not waited for.
+  func stream(_ request: HTTPRequest, _ receive: ([UInt8]) -> Bool) throws(HTTPFailure) -> HTTPResponse
+}
+
+extension HTTPTransport {
+  package func stream(_ request: HTTPRequest, _ receive: ([UInt8]) -> Bool) throws(HTTPFailure) -> HTTPResponse {
+    let response = try perform(request)
+    guard response.status / 100 == 2 else { return response }
+    _ = receive(response.body)
+    return HTTPResponse(status: response.status, headers: response.headers)
+  }
 }

@@ -442,6 +442,13 @@ package final class Recorder {
     private func flush() {
       tape?.write(.flush)
       attempt { () throws(TraceError) in try core.flush() }
+      writeOtherFacts(isLast: false)
+    }
+
+    private func writeOtherFacts(isLast: Bool) {
+      for record in configuration.otherFacts?.take(time: Clock.monotonic(), isLast: isLast) ?? [] {
+        attempt { () throws(TraceError) in try writer.append(record) }
+      }
     }
 
     /// After the first failure nothing more is written: what is there stays as it is.
@@ -469,6 +476,7 @@ package final class Recorder {
         }
       }
       copier.finish { isInterrupted }
+      writeOtherFacts(isLast: true)
       failure = failure ?? copier.writeFailure
       var finalEnd = end
       if let failure {

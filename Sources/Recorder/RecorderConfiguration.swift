@@ -53,6 +53,8 @@ package struct RecorderConfiguration: Sendable {
   package var control: RecordingControl?
   /// Where the recorder's raw input goes, for tests of the recorder itself; `nil` for nowhere.
   package var tapePath: String?
+  /// Who else has facts for the trace.
+  package var otherFacts: (any FactSource)?
 
   package init() {}
 

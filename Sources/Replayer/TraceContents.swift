@@ -1,4 +1,5 @@
 package import Base
+package import Targets
 package import TraceFormat
 
 /// Everything a trace says, with its samples already summed up: what is many is counted, what is few is kept.
@@ -35,6 +36,8 @@ package struct TraceContents: Sendable {
   package internal(set) var kernelSymbols: [KernelSymbolsRecord.Symbol] = []
   package internal(set) var losses: [LossRecord] = []
   package internal(set) var facts: [String: String] = [:]
+  /// What discovery found while recording, by component, in the order it was told.
+  package private(set) var targets: [String: [LabelSet]] = [:]
   package internal(set) var trie = FrameTrie()
   var spaces: [UInt32: AddressSpaceMap] = [:]
   private var inheritedMappings = 0
@@ -122,6 +125,10 @@ package struct TraceContents: Sendable {
     case .kernelModules(let more): kernelModules = more.modules
     case .loss(let loss): losses.append(loss)
     case .sessionFact(let fact): facts[fact.name] = fact.value
+    case .targets(let more):
+      targets[more.component, default: []] += more.targets.map { target in
+        LabelSet(target.map { LabelSet.Label(name: $0.name, value: $0.value) })
+      }
     case .targetLabels(let labels): labelLayers[labels.layer, default: []].append(labels)
     case .symbolStrings(let strings): symbolLayers[strings.layer, default: SymbolLayer()].add(strings)
     case .symbols(let symbols): symbolLayers[symbols.layer, default: SymbolLayer()].add(symbols)

@@ -25,6 +25,7 @@ public enum TraceRecord: Hashable, Sendable {
   case unwindBreak(UnwindBreakRecord)
   case jitSymbols(JITSymbolsRecord)
   case stackCopy(StackCopyRecord)
+  case targets(TargetsRecord)
 }
 
 extension TraceRecord {
@@ -56,6 +57,7 @@ extension TraceRecord {
     case .unwindBreak(let record): record
     case .jitSymbols(let record): record
     case .stackCopy(let record): record
+    case .targets(let record): record
     }
   }
 
@@ -85,6 +87,7 @@ extension TraceRecord {
     case .unwindBreak: self = .unwindBreak(try UnwindBreakRecord(from: &cursor))
     case .jitSymbols: self = .jitSymbols(try JITSymbolsRecord(from: &cursor))
     case .stackCopy: self = .stackCopy(try StackCopyRecord(from: &cursor))
+    case .targets: self = .targets(try TargetsRecord(from: &cursor))
     default: return nil
     }
   }

@@ -53,7 +53,7 @@ enum PushAnswer {
       .misconfigured("\(failure.message): \(trustAdvice)")
     case .notHTTP: .misconfigured("\(failure.message): what listens there is no HTTP server")
     case .tls: .unavailable(Unavailability("\(failure.message): does it speak TLS?", hasAnswered: false))
-    case .unresolved, .unconnected, .timedOut, .broken:
+    case .unresolved, .unconnected, .timedOut, .broken, .stopped:
       .unavailable(Unavailability(failure.message, hasAnswered: false))
     }
   }

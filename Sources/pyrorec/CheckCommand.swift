@@ -1,6 +1,7 @@
 import ArgumentParser
 import Base
 import Configuration
+import Discovery
 import Targets
 
 struct CheckCommand: ParsableCommand {
@@ -12,7 +13,8 @@ struct CheckCommand: ParsableCommand {
         pyrorec check config.alloy
         pyrorec check --format json config.alloy | jq '.profilers[].targets[].labels'
 
-      Every error of the file is shown, and the exit status is then 64. Nothing is sent and nothing is changed.
+      Every error of the file is shown, and the exit status is then 64. Docker and Kubernetes are asked for their targets;
+      one that does not answer is a warning. Nothing is sent and nothing is changed.
       """)
 
   @Argument(help: "The configuration, or a directory of files ending in .alloy that are one.")
@@ -30,7 +32,8 @@ struct CheckCommand: ParsableCommand {
     let configuration = try console.configuration(file)
     let processes = LiveProcesses()
     var refused: [String] = []
-    var later: [String] = []
+    var unasked: [String: String] = [:]
+    let stop = try console.waker()
     let evaluation = configuration.evaluate { component, arguments in
       switch component.kind.name {
       case ComponentKind.discoveryProcess.name:
@@ -38,8 +41,16 @@ struct CheckCommand: ParsableCommand {
         if found.refused > 0 { refused.append("\(component.id): \(found.refused) processes could not be read; \(found.firstReason)") }
         return found.targets
       default:
-        later.append(component.id)
-        return []
+        do throws(DiscoveryError) {
+          guard let source = try NetworkSource.make(component, arguments) else { return [] }
+          let found = try source.find(until: stop)
+          for note in found.notes { refused.append("\(component.id): \(note)") }
+          return found.targets
+        } catch {
+          unasked[component.id] = error.description
+          refused.append("\(component.id): \(error)")
+          return []
+        }
       }
     }
     if !evaluation.problems.isEmpty {
@@ -50,7 +61,7 @@ struct CheckCommand: ParsableCommand {
       }
     }
     for line in refused { console.warning(line) }
-    let report = CheckReport(configuration, evaluation, later: later, processes: RunningProcesses(processes))
+    let report = CheckReport(configuration, evaluation, unasked: unasked, processes: RunningProcesses(processes))
     try console.write(format == .json ? report.json() : report.text(file: file), to: nil)
   }
 }

@@ -25,18 +25,18 @@ struct CheckReport {
 
   private var components: [Component] = []
   private var profilers: [Profiler] = []
-  /// Sources that only `run` asks.
-  private let later: [String]
+  /// Why sources gave no answer, by component.
+  private let unasked: [String: String]
 
   init(
-    _ configuration: Configuration, _ evaluation: Configuration.Evaluation, later: [String], processes: RunningProcesses
+    _ configuration: Configuration, _ evaluation: Configuration.Evaluation, unasked: [String: String], processes: RunningProcesses
   ) {
-    self.later = later
+    self.unasked = unasked
     for component in configuration.components {
       components.append(
         Component(
           id: component.id, line: component.line, dependencies: component.dependencies,
-          detail: Self.detail(component, evaluation.results[component.id], isLater: later.contains(component.id))))
+          detail: Self.detail(component, evaluation.results[component.id], isUnasked: unasked[component.id] != nil)))
     }
     for profiled in configuration.profiledTargets(of: evaluation) {
       let needsProcess = profiled.component.kind.name == ComponentKind.java.name
@@ -52,9 +52,9 @@ struct CheckReport {
     }
   }
 
-  private static func detail(_ component: Configuration.Component, _ result: Configuration.Evaluation.Result?, isLater: Bool) -> String {
+  private static func detail(_ component: Configuration.Component, _ result: Configuration.Evaluation.Result?, isUnasked: Bool) -> String {
     guard let result else { return "" }
-    if isLater { return "discovery comes with `run`" }
+    if isUnasked { return "no answer" }
     switch component.kind.role {
     case .discovery: return "\(result.targets.count) targets"
     case .relabel:
@@ -119,7 +119,14 @@ struct CheckReport {
           }
         }
       }
-      $0.array("discovered_by_run") { for id in later { $0.value(id) } }
+      $0.array("unanswered") {
+        for (id, reason) in unasked.sorted(by: { $0.key < $1.key }) {
+          $0.object {
+            $0.field("id", id)
+            $0.field("reason", reason)
+          }
+        }
+      }
       $0.array("profilers") {
         for profiler in profilers {
           $0.object {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Base
+import Discovery
 import Glibc
 import Recorder
 import TraceFormat
@@ -13,6 +14,7 @@ struct RecordCommand: ParsableCommand {
         pyrorec record -d 60s                     the whole system for a minute, into trace.seg
         pyrorec record -p 1234 -F 499             one process and its children until Ctrl-C
         pyrorec record -o build.seg -- make -j2   a command from its first instruction to its end
+        pyrorec record --config config.alloy      and what its Docker and Kubernetes sources say meanwhile, for `label`
       """)
 
   @Option(
@@ -49,6 +51,11 @@ struct RecordCommand: ParsableCommand {
       valueName: "which"))
   var stackCopies = RecorderConfiguration.StackCopies.waiting
 
+  @Option(
+    help: ArgumentHelp(
+      "Ask the Docker and Kubernetes sources of this Alloy configuration, and record what they say.", valueName: "file"))
+  var config: String?
+
   @Flag(help: "Exit with status 2 when samples were lost.")
   var strict = false
 
@@ -80,6 +87,8 @@ struct RecordCommand: ParsableCommand {
     configuration.unwindCachePath = Self.unwindCachePath
     configuration.recorderVersion = Pyrorec.version
     configuration.tapePath = tape
+    let targets = try config.map { try console.recordedTargets($0) }
+    configuration.otherFacts = targets
     let recorder = Recorder(configuration)
     let scope = configuration.isSystemWide ? "the whole system" : command.first ?? "the selected processes"
     recorder.onReady = {
@@ -112,6 +121,10 @@ struct RecordCommand: ParsableCommand {
     console.note(
       "\(report.path): \(report.samples) samples of \(report.processes) programs in \(seconds) s, \(report.byteCount / 1024) KiB"
         + (report.lostSamples > 0 ? "; \(report.lostSamples) samples were lost" : ""))
+    if let left = targets?.leftOut, left > 0 {
+      let limit = RecordedTargets.maximumBytes >> 20
+      console.warning("\(left) targets are not in the trace: those before them take \(limit) MiB. Use selectors or filters")
+    }
     if report.writeFailure != nil { throw ExitCode(ExitStatus.failed) }
     if strict, report.lostSamples > 0 { throw ExitCode(ExitStatus.losses) }
   }

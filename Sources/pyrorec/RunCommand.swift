@@ -2,6 +2,7 @@ import Agent
 import ArgumentParser
 import Base
 import Configuration
+import Discovery
 import Glibc
 import Recorder
 import Targets
@@ -73,10 +74,14 @@ struct RunCommand: ParsableCommand {
   }
 
   private func environment(_ console: Console) -> AgentEnvironment {
-    let (symbols, file) = (symbols, file)
+    let (symbols, file, hub) = (symbols, file, DiscoveryHub())
     return AgentEnvironment(
-      configuration: { () throws(AgentError) in try Self.configuration(file, console) },
-      discover: { component, arguments in Self.discover(component, arguments) },
+      configuration: { () throws(AgentError) in
+        let configuration = try Self.configuration(file, console)
+        hub.keep(only: Set(configuration.components.map(\.id)))
+        return configuration
+      },
+      discover: { component, arguments in Self.discover(component, arguments, hub) },
       symbolize: { symbols.stage(for: $0, workers: 1) },
       log: { message in
         switch message {
@@ -103,9 +108,11 @@ struct RunCommand: ParsableCommand {
   }
 
   private static func discover(
-    _ component: Configuration.Component, _ arguments: DecodedBlock
+    _ component: Configuration.Component, _ arguments: DecodedBlock, _ hub: DiscoveryHub
   ) -> Discovered? {
-    guard component.kind.name == ComponentKind.discoveryProcess.name else { return nil }
+    guard component.kind.name == ComponentKind.discoveryProcess.name else {
+      return hub.state(of: component, arguments).map { Discovered(targets: $0.targets, problem: $0.problem?.description) }
+    }
     let found = ProcessDiscovery(arguments.processDiscovery).targets(in: LiveProcesses(), joining: arguments.targets("join"))
     let problem = found.refused > 0 ? "\(found.refused) processes could not be read; \(found.firstReason)" : nil
     return Discovered(targets: found.targets, problem: problem)

@@ -30,6 +30,8 @@ package indirect enum LoopbackAnswer: Sendable {
   /// The connection ends without an answer.
   case close
   case after(milliseconds: Int, LoopbackAnswer)
+  /// A body that comes piece by piece, each after so many milliseconds; then the connection ends.
+  case pieces(status: Int, [(milliseconds: Int, bytes: [UInt8])])
 
   package static func respond(
     status: Int, headers: [(String, String)] = [], text: String, type: String = "application/json"
@@ -40,17 +42,19 @@ package indirect enum LoopbackAnswer: Sendable {
 
 /// An HTTP/1.1 server on 127.0.0.1 that does what it is told, on threads of its own, as long as the process lives.
 package final class LoopbackServer: Sendable {
+  /// 0 for one at a path.
   package let port: UInt16
   private let log = LoopbackLog()
 
   /// - Parameters:
   ///   - port: 0 for any that is free.
+  ///   - path: of a socket, instead of a port.
   ///   - hangsUp: ends every connection before reading from it.
   ///   - handler: called with each whole request and its number, counted from 0.
   package init(
-    port: UInt16 = 0, hangsUp: Bool = false, _ handler: @escaping @Sendable (LoopbackRequest, Int) -> LoopbackAnswer
+    port: UInt16 = 0, path: String? = nil, hangsUp: Bool = false, _ handler: @escaping @Sendable (LoopbackRequest, Int) -> LoopbackAnswer
   ) throws {
-    let (listener, port) = try Self.listen(port)
+    let (listener, port) = try path.map { (try Self.listen(path: $0), 0) } ?? Self.listen(port)
     self.port = port
     let log = log
     Self.startThread {
@@ -83,6 +87,23 @@ package final class LoopbackServer: Sendable {
     let (listener, port) = try listen(0)
     close(listener)
     return port
+  }
+
+  private static func listen(path: String) throws -> Int32 {
+    let listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    let isBound = withUnsafeMutableBytes(of: &address.sun_path) { room in
+      guard path.utf8.count < room.count else { return false }
+      room.copyBytes(from: path.utf8)
+      return true
+    } && withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(listener, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0 && Glibc.listen(listener, 64) == 0
+      }
+    }
+    guard isBound else { throw SystemCallError(call: "bind", path: path, code: errno) }
+    return listener
   }
 
   private static func listen(_ port: UInt16) throws -> (Int32, UInt16) {
@@ -157,6 +178,13 @@ private struct LoopbackConnection {
     case .after(let milliseconds, let answer):
       usleep(UInt32(milliseconds) * 1000)
       return perform(answer)
+    case .pieces(let status, let pieces):
+      guard send(Array("HTTP/1.1 \(status) Answer\r\nConnection: close\r\n\r\n".utf8)) else { return false }
+      for piece in pieces {
+        usleep(UInt32(piece.milliseconds) * 1000)
+        if !send(piece.bytes) { break }
+      }
+      return false
     case .respond(let status, let headers, let body):
       var head = "HTTP/1.1 \(status) Answer\r\nContent-Length: \(body.count)\r\n"
       for (name, value) in headers { head += "\(name): \(value)\r\n" }

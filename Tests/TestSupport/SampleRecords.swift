@@ -120,6 +120,10 @@ package enum SampleRecords {
             pc: 0x5555_5555_4010, sp: 0x7fff_ffff_e000, fp: .max, lr: 7, numbered: [1, 0, .max], isReturnAddress: true,
             isComplete: true),
           stack: [1, 2, 3, 4, 5, 6, 7, 8])),
+      .targets(
+        TargetsRecord(
+          component: "discovery.docker.local", time: time,
+          targets: [[.init(name: "__address__", value: ":80"), .init(name: "__meta_docker_container_name", value: "/é")], []])),
     ]
   }
 }

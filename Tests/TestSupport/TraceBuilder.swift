@@ -37,13 +37,14 @@ package struct TraceBuilder {
 
   package mutating func process(
     _ pid: UInt32 = 100, start: UInt64 = 1, executable: String = "/usr/bin/app", comm: String = "app",
-    isKernelThread: Bool = false
+    isKernelThread: Bool = false, containerID: String = ""
   ) -> ProcessHandle {
     var record = ProcessRecord(
       handle: ProcessHandle(nextProcess), identity: ProcessIdentity(pid: ProcessID(pid), startNanoseconds: start), time: time)
     record.executable = executable
     record.comm = comm
     record.isKernelThread = isKernelThread
+    record.containerID = containerID
     records.append(.process(record))
     nextProcess += 1
     return record.handle

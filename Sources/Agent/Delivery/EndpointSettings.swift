@@ -39,7 +39,7 @@ package struct EndpointSettings: Sendable {
     options.userAgent = userAgent
     options.trustAdvice = "name its authority as ca_file of its tls_config, and server_name where that is another"
     options.headers = headers.sorted { $0.key < $1.key }.map { HTTPHeader($0.key, $0.value) }
-    for (name, values) in block.lists("http_headers").sorted(by: { $0.key < $1.key }) {
+    for (name, values) in block.lists("http_headers") {
       options.headers += values.map { HTTPHeader(name, $0) }
     }
     options.maximumRedirects = block.bool("follow_redirects") ? 10 : 0
@@ -63,7 +63,7 @@ package struct EndpointSettings: Sendable {
     } else {
       connection.proxy = .none
     }
-    for (name, values) in block.lists("proxy_connect_header").sorted(by: { $0.key < $1.key }) {
+    for (name, values) in block.lists("proxy_connect_header") {
       connection.proxyHeaders += values.map { HTTPHeader(name, $0) }
     }
     return connection

@@ -24,7 +24,7 @@ package struct ProgramLabels {
     let recorded = TargetFacts.targets(in: contents.facts)
     let directories = Self.directories(discovered)
     claims = configuration.claims(of: processes.map { Self.program($0, directories, userName) }) { component, _ in
-      discovered[component.id] ?? recorded[component.id] ?? []
+      discovered[component.id] ?? recorded[component.id] ?? Self.found(component, in: contents)
     }
     labels = claims.map { $0.first?.all }
     var leftOut: Set<UInt32> = []
@@ -36,6 +36,13 @@ package struct ProgramLabels {
       if leftOut.contains(group.process) { lost &+= weight }
     }
     (samples, leftOutSamples) = (total, lost)
+  }
+
+  /// What a component of that name told while recording; else what the only other one of its kind did.
+  private static func found(_ component: Configuration.Component, in contents: TraceContents) -> [LabelSet] {
+    if let known = contents.targets[component.id] { return known }
+    let others = contents.targets.keys.filter { $0.hasPrefix(component.kind.name + ".") }
+    return others.count == 1 ? others.first.flatMap { contents.targets[$0] } ?? [] : []
   }
 
   /// As `discovery.process` would have found it: no kernel thread.

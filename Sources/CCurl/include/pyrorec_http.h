@@ -30,6 +30,8 @@ enum pyrorec_http_result {
   PYROREC_HTTP_NOT_HTTP,
   /* The body is larger than body_limit and was to be written to a file. */
   PYROREC_HTTP_TOO_LARGE,
+  /* stop_descriptor became readable. */
+  PYROREC_HTTP_STOPPED,
 };
 
 struct pyrorec_http_request {
@@ -60,6 +62,12 @@ struct pyrorec_http_request {
   long redirects;               /* followed at most; 0: none */
   long stall_seconds;           /* ends when fewer than stall_bytes came in so long; 0: never */
   long stall_bytes;
+  const char *unix_socket;      /* the server's; NULL: the URL's host says where it is */
+  /* Takes the body of a 2xx answer as it comes, whatever its length; 0 ends it there. NULL: it is kept. */
+  int (*on_body)(void *context, const char *bytes, size_t length);
+  void *context;
+  int has_stop_descriptor;      /* the request ends when stop_descriptor can be read, within about a second */
+  int stop_descriptor;
 };
 
 struct pyrorec_http_response {
@@ -88,5 +96,10 @@ enum pyrorec_http_result pyrorec_http_perform(
     struct pyrorec_http_session *session, const struct pyrorec_http_request *request,
     struct pyrorec_http_response *response);
 void pyrorec_http_response_free(struct pyrorec_http_response *response);
+
+/* A file that is on no disk, with these bytes; -1 when there is none to be had. */
+int pyrorec_memory_file(const void *bytes, size_t length);
+void pyrorec_close(int file);
+int pyrorec_process_id(void);
 
 #endif

@@ -116,17 +116,20 @@ package struct DecodedBlock: Hashable, Sendable {
       }
     }
   }
-  /// Of an argument that is a map of lists.
-  package func lists(_ name: String) -> [String: [String]] {
-    guard case .object(let fields) = values[name] else { return [:] }
-    return fields.mapValues { field in
-      guard case .array(let elements) = field else { return [] }
-      return elements.compactMap {
-        switch $0 {
-        case .string(let text), .secret(let text): text
-        default: nil
+  /// Lists by name, sorted by it.
+  package func lists(_ name: String) -> [(name: String, values: [String])] {
+    guard case .object(let fields) = values[name] else { return [] }
+    return fields.sorted { $0.key < $1.key }.map { key, value in
+      guard case .array(let elements) = value else { return (key, []) }
+      return (
+        key,
+        elements.compactMap {
+          switch $0 {
+          case .string(let text), .secret(let text): text
+          default: nil
+          }
         }
-      }
+      )
     }
   }
   /// Ids of the components that take what is forwarded.
