@@ -3,6 +3,7 @@
 #ifndef PYROREC_UNWIND_STEP_H
 #define PYROREC_UNWIND_STEP_H
 
+#include "../interpreters/interpreters.h"
 #include "rules.h"
 #include "search.h"
 
@@ -59,8 +60,10 @@ UNWIND_INLINE int unwind_step(environment env, struct unwinder *u)
 	const struct pyrorec_unwind_mapping *mapping;
 	u64 word = 0, address = s->pc;
 	u32 count = u->frame_count;
-	int found = 0;
+	int found = 0, runs_interpreter;
 
+	if (u->mode == UNWIND_INTERPRETER)
+		return interpreter_step(env, u);
 	if (u->mode == UNWIND_SCAN) {
 		if (!u->scans_left)
 			return unwind_end(u, u->reason);
@@ -87,11 +90,16 @@ UNWIND_INLINE int unwind_step(environment env, struct unwinder *u)
 	}
 	if (found < 0)
 		return unwind_end(u, PYROREC_UNWIND_TABLES_PENDING);
-	if (count >= PYROREC_MAX_USER_FRAMES)
+	if (count >= (u->python.is_there ? PYROREC_MAX_USER_WORDS : PYROREC_MAX_USER_FRAMES))
 		return unwind_end(u, PYROREC_UNWIND_TRUNCATED_BY_DEPTH);
-	environment_push(env, count, s->pc);
-	u->frame_count = count + 1;
-	return unwind_by_number(env, u, found);
+	runs_interpreter = interpreter_runs_at(u, address);
+	if (!runs_interpreter) {
+		environment_push(env, count, s->pc);
+		u->frame_count = count + 1;
+	}
+	word = s->pc;
+	found = unwind_by_number(env, u, found);
+	return runs_interpreter ? interpreter_begin(u, word, found) : found;
 }
 
 #endif

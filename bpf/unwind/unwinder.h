@@ -14,7 +14,9 @@
  *   int environment_cached(environment, struct unwinder *, u64 address, int *rule)   1 when it knows the rule
  *   void environment_cache(environment, struct unwinder *, u64 address, u32 rule)
  *   void environment_touch(environment, u32 page)                                    the page was needed
- *   void environment_push(environment, u32 index, u64 pc)                            index < PYROREC_MAX_USER_FRAMES
+ *   void environment_push(environment, u32 index, u64 word)                          index < PYROREC_MAX_USER_WORDS
+ *
+ * and what bpf/interpreters/interpreters.h asks for.
  */
 #ifndef PYROREC_UNWINDER_H
 #define PYROREC_UNWINDER_H
@@ -48,8 +50,15 @@ typedef __s64 s64;
 #define UNWIND_WINDOW_LEAST 1024
 /* Words looked at for return addresses, in one sample. */
 #define UNWIND_SCAN_WORDS 256
-/* Steps in one sample: frames, and words of scans. */
-#define UNWIND_MAX_STEPS (PYROREC_MAX_USER_FRAMES + UNWIND_SCAN_WORDS + 8)
+/* Thread states of an interpreter that are looked at for one thread. */
+#define UNWIND_PYTHON_THREADS_LIMIT 1024
+/* Steps in one sample: frames, words of scans, an interpreter's thread states. */
+#define UNWIND_MAX_STEPS (PYROREC_MAX_USER_WORDS + UNWIND_SCAN_WORDS + UNWIND_PYTHON_THREADS_LIMIT + 8)
+/* Bytes of an interpreter's frames that are read at a time. */
+#define UNWIND_PYTHON_WINDOW 2048
+#define UNWIND_PYTHON_CODES 64
+/* A thread's stack is not larger than this where what lies above it matters. */
+#define UNWIND_GUESS_STACK (1ull << 30)
 
 /* Rule numbers for what has no table, next to those of pyrorec_unwind.h. */
 #define UNWIND_RULE_NO_TABLE 7
@@ -61,6 +70,58 @@ enum unwind_mode {
 	UNWIND_CHECK_GUESS = 1,
 	/* Look at one word of the stack: is it a return address? */
 	UNWIND_SCAN = 2,
+	/* Take one frame of the interpreter that the native frame above ran. */
+	UNWIND_INTERPRETER = 3,
+};
+
+/* The call of an interpreter whose frames are being taken. */
+struct unwind_interpreter {
+	/* The native frame that ran it, and where its caller's frame begins. */
+	u64 pc;
+	u64 limit;
+	/* How to go on behind it. */
+	u32 mode;
+	u32 ended;
+	/* Words pushed before it. */
+	u32 first;
+	u32 reserved;
+};
+
+enum unwind_python_phase {
+	UNWIND_PYTHON_BEGIN = 1,
+	UNWIND_PYTHON_THREADS = 2,
+	UNWIND_PYTHON_FRAMES = 3,
+};
+
+struct unwind_python_code {
+	u64 code;
+	u64 cookie;
+	u64 sample;
+};
+
+struct unwind_python {
+	struct pyrorec_python_process process;
+	/* Whether the process runs CPython; the rest is of no meaning where it does not. */
+	u32 is_there;
+	u32 phase;
+	u32 failed;
+	u32 threads_left;
+	/* Never given twice on this CPU. */
+	u64 sample;
+	/* pthread_self(), and where the search for its thread state stands. */
+	u64 self;
+	u64 thread;
+	u64 interpreter;
+	/* The next frame, and the first of this call. */
+	u64 frame;
+	u64 first;
+	/* Of the innermost call, on its stack (3.11, 3.12); 0 where there is none. */
+	u64 cframe;
+	u64 window_base;
+	u64 window_bytes;
+	u8 bytes[PYROREC_PYTHON_BYTES + 8];
+	u8 window[UNWIND_PYTHON_WINDOW + PYROREC_PYTHON_BYTES + 8];
+	struct unwind_python_code codes[UNWIND_PYTHON_CODES];
 };
 
 struct unwinder {
@@ -92,6 +153,8 @@ struct unwinder {
 	u64 window_base;
 	u64 window_bytes;
 	u8 window[UNWIND_WINDOW_BYTES + 8];
+	struct unwind_interpreter interpreter;
+	struct unwind_python python;
 };
 
 UNWIND_INLINE void unwind_begin(struct unwinder *u)
@@ -108,6 +171,21 @@ UNWIND_INLINE void unwind_begin(struct unwinder *u)
 	u->first_guess = 0;
 	u->window_base = 0;
 	u->window_bytes = 0;
+	u->python.is_there = 0;
+}
+
+/* The process runs CPython, as described in `python.process`. */
+UNWIND_INLINE void unwind_begin_python(struct unwinder *u)
+{
+	struct unwind_python *python = &u->python;
+
+	python->is_there = 1;
+	python->phase = 0;
+	python->failed = 0;
+	python->sample += 1;
+	python->frame = 0;
+	python->window_base = 0;
+	python->window_bytes = 0;
 }
 
 /* Every step ends in 0 to go on or 1 when `result` says how it ended. */

@@ -5,6 +5,13 @@
 
 #include "pyrorec_abi.h"
 
+/* A piece of the process's memory. */
+struct pyrorec_host_region {
+	__u64 address;
+	const __u8 *bytes;
+	__u64 count;
+};
+
 /* All that an unwinding may look at; nothing of it is trusted, and nothing outside of it is read. */
 struct pyrorec_host_memory {
 	const struct pyrorec_unwind_chunk *chunks;
@@ -24,6 +31,12 @@ struct pyrorec_host_memory {
 	/* Code, which the scan for return addresses looks at, is read from this process; 0 for nowhere. Its stack is not: by now
 	   it is another one. */
 	__s32 process;
+	/* Of an interpreter; null for none. What it reads of the process lies in the regions. */
+	const struct pyrorec_python_process *python;
+	const struct pyrorec_host_region *regions;
+	__u64 region_count;
+	/* What pthread_self() was. */
+	__u64 thread_pointer;
 };
 
 struct pyrorec_host_frames {
@@ -41,7 +54,7 @@ struct pyrorec_host_frames {
 };
 
 /*
- * Finds `state` and its callers, innermost first: `frames` holds PYROREC_MAX_USER_FRAMES addresses, of which the first
+ * Finds `state` and its callers, innermost first: `frames` holds PYROREC_MAX_USER_WORDS words, of which the first
  * `found->count` are there already and stay.
  */
 void pyrorec_unwind_on_host(const struct pyrorec_host_memory *memory, const struct pyrorec_unwind_state *state,
