@@ -70,13 +70,16 @@ let package = Package(
     room("JFR", ["Base"], settings: lifetimes),
     room("JavaProfiles", ["Base", "JFR", "Profile"], settings: lifetimes),
     room("Unwind", ["Base", "ObjectFile", "CRecorderABI"], settings: optimized),
+    room("Interpreters", ["Base", "ObjectFile", "CRecorderABI"], settings: lifetimes),
     .target(name: "DebugInfo", dependencies: ["Base", "ObjectFile"], swiftSettings: lifetimes),
     room("Symbolize", ["Base", "ObjectFile", "DebugInfo", "CDemangle"], settings: lifetimes),
     .target(
       name: "Recorder",
-      dependencies: ["Base", "TraceFormat", "ObjectFile", "Targets", "Unwind", "CRecorderABI", "CUnwind", "CLibBPF", "CLaunch"],
+      dependencies: [
+        "Base", "TraceFormat", "ObjectFile", "Targets", "Unwind", "Interpreters", "CRecorderABI", "CUnwind", "CLibBPF", "CLaunch",
+      ],
       swiftSettings: lifetimes, plugins: ["CompileBPF"]),
-    room("Replayer", ["Base", "TraceFormat", "Symbolize", "ObjectFile", "Targets", "Profile"], settings: lifetimes),
+    room("Replayer", ["Base", "TraceFormat", "Symbolize", "ObjectFile", "Interpreters", "Targets", "Profile"], settings: lifetimes),
     room("HTTP", ["CCurl"]),
     room("Uploader", ["Base", "Profile", "HTTP"]),
     room("Debuginfod", ["Base", "ObjectFile", "Symbolize", "HTTP"]),
@@ -101,6 +104,7 @@ let package = Package(
     tests("ConfigurationTests", ["Configuration", "Targets", "Base"]),
     tests("ProfileTests", ["Profile", "Base"]),
     tests("UnwindTests", ["Unwind", "ObjectFile", "Base"]),
+    tests("InterpretersTests", ["Interpreters", "ObjectFile", "Base", "CRecorderABI", "CUnwind"]),
     tests("JFRTests", ["JFR", "Base"]),
     tests("JavaProfilesTests", ["JavaProfiles", "JFR", "Profile", "Base"]),
     tests("SymbolizeTests", ["Symbolize", "ObjectFile", "Base"]),
@@ -150,7 +154,7 @@ if Context.environment["PYROREC_TOOLS"] != nil {
 
 // For scripts/fuzz, nothing else than what is fuzzed, with the sanitizers: quick to build and without other packages.
 if Context.environment["PYROREC_TOOLS"] == "fuzz" {
-  let rooms = ["Base", "ObjectFile", "Unwind", "DebugInfo", "Symbolize", "TraceFormat", "Profile", "Targets", "Replayer"]
+  let rooms = ["Base", "ObjectFile", "Unwind", "Interpreters", "DebugInfo", "Symbolize", "TraceFormat", "Profile", "Targets", "Replayer"]
   let libraries = ["CRecorderABI", "CLZ4", "CZlib", "CDeflate", "CZstd", "CLzma", "CMapping", "CDemangle"]
   let sanitizers = ["-sanitize=fuzzer,address", "-use-ld=lld"]
   package.products = []

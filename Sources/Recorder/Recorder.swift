@@ -159,7 +159,8 @@ package final class Recorder {
       self.signals = signals
       copier = ImageCopier(sink: writer, mode: configuration.images, files: files, kernelNames: sampler.kernelNames)
       let answering: any ProcessFileSystem = tape.map { tape in TapingProcessFileSystem(files) { tape.write($0) } } ?? files
-      core = RecordingCore(files: answering, opener: LiveImageOpener(), sink: writer, copier: copier, unwinder: unwinding?.unwinder)
+      core = RecordingCore(files: answering, opener: LiveImageOpener(), sink: writer, copier: copier, unwinder: unwinding?.unwinder,
+        interpreters: unwinding != nil && configuration.pythonEnabled ? InterpreterWatch(processes: sampler.interpreterMap) : nil)
     }
 
     func run(

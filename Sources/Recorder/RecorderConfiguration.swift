@@ -35,6 +35,8 @@ package struct RecorderConfiguration: Sendable {
   package var unwindTableBytes = 64 << 20
   /// The directory where unwind tables are kept from one recording to the next; its parent must be there. `nil` for none.
   package var unwindCachePath: String?
+  /// Whether the frames of CPython programs are looked for.
+  package var pythonEnabled = true
   package var recorderVersion = ""
   /// Where the recorder's raw input goes, for tests of the recorder itself; `nil` for nowhere.
   package var tapePath: String?

@@ -1,4 +1,5 @@
 import Base
+import Interpreters
 import Profile
 import Targets
 import TraceFormat
@@ -45,7 +46,7 @@ struct ProfileAssembly {
 
   /// What is asked of an image again and again.
   private struct ImagePlace {
-    enum Kind { case file, anonymous, kernel, none }
+    enum Kind { case file, anonymous, kernel, interpreter, none }
     var kind: Kind
     /// What its placeholders begin with, `libfoo.so+0x`; empty where that depends on the program or the address.
     var prefix: [UInt8] = []
@@ -309,6 +310,9 @@ struct ProfileAssembly {
     if image == ImageHandle.kernel.rawValue {
       return ImagePlace(kind: .kernel, mappings: [MappingHandle?](repeating: nil, count: replay.contents.kernelModules.count + 1))
     }
+    if let interpreter = CodeLocation.interpreter(ofImage: image) {
+      return ImagePlace(kind: .interpreter, prefix: Array("\(interpreter.imageName)+0x".utf8), mappings: [nil])
+    }
     guard let record = replay.contents.images[image] else { return ImagePlace(kind: .none, prefix: unknown) }
     if record.kind == .anonymous { return ImagePlace(kind: .anonymous) }
     return ImagePlace(
@@ -320,6 +324,13 @@ struct ProfileAssembly {
   private mutating func mapping(for location: CodeLocation, _ place: Int, of replay: Replay) -> MappingHandle? {
     switch images[place].kind {
     case .none, .anonymous: return nil
+    case .interpreter:
+      if let known = images[place].mappings[0] { return known }
+      let name = location.interpreter?.imageName ?? ""
+      let handle = builder.mapping(
+        ProfileMapping(start: 0, limit: 1 << 56, offset: 0, file: builder.string(name), buildID: builder.string("")))
+      images[place].mappings[0] = handle
+      return handle
     case .kernel: return kernelMapping(location.address, place, of: replay)
     case .file:
       var segment = 0

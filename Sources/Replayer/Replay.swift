@@ -1,4 +1,5 @@
 import Base
+import Interpreters
 package import Profile
 import Symbolize
 package import Targets
@@ -209,6 +210,9 @@ package struct Replay: Sendable {
     if handle == ImageHandle.kernel.rawValue {
       return ReplayReport.Image(
         path: "vmlinux", buildID: contents.kernelModules.first { $0.name == "vmlinux" }?.buildID ?? "")
+    }
+    if let interpreter = CodeLocation.interpreter(ofImage: handle) {
+      return ReplayReport.Image(path: interpreter.imageName, buildID: "")
     }
     let image = contents.images[handle]
     return ReplayReport.Image(path: image?.path ?? "[unknown]", buildID: image?.buildID?.hex ?? "")

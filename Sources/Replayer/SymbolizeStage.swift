@@ -1,4 +1,5 @@
 import Base
+import Interpreters
 import ObjectFile
 package import Symbolize
 import TraceFormat
@@ -59,7 +60,7 @@ package struct SymbolizeStage: Sendable {
       names.add(image: image, addresses: addresses[index], answer.symbolizations)
       if image == ImageHandle.kernel.rawValue, !answer.steps.isEmpty {
         steps.append(ImageSteps(path: "vmlinux", addressCount: addresses[index].count, steps: answer.steps))
-      } else if image != CodeLocation.unmapped, image != ImageHandle.kernel.rawValue {
+      } else if image != CodeLocation.unmapped, image != ImageHandle.kernel.rawValue, CodeLocation.interpreter(ofImage: image) == nil {
         steps.append(
           ImageSteps(path: contents.images[image]?.path ?? "", addressCount: addresses[index].count, steps: answer.steps))
       }
@@ -78,6 +79,9 @@ package struct SymbolizeStage: Sendable {
         symbolizations: addresses.map { address in
           kernel.symbol(at: address).map { .frames([Frame(function: $0.name)]) } ?? .unknown(.kernelSymbolUnknown)
         }, steps: kernelSteps(addresses, contents))
+    }
+    if let interpreter = CodeLocation.interpreter(ofImage: image) {
+      return Found(symbolizations: addresses.map { contents.symbolization(of: interpreter, at: $0) }, steps: [])
     }
     guard let record = contents.images[image] else {
       return Found(symbolizations: addresses.map { _ in .unknown(.mappingUnknown) }, steps: [])

@@ -16,10 +16,12 @@ public enum Limits {
   public static let commandLineByteCount = 1 << 16
   /// Entries in one list inside a record: namespaces, program headers, inlined frames, labels.
   public static let listCount = 1 << 16
+  /// Bytes of the line table of one piece of code.
+  public static let lineTableByteCount = 1 << 18
   /// Payload of the header's frame.
   public static let headerByteCount = 1 << 20
   /// Payload of the index: enough for a million frames.
   public static let indexByteCount = 1 << 26
-  /// Nodes from a leaf to its root. A recorder stores at most 1,024 frames a stack.
+  /// Nodes from a leaf to its root. A recorder stores at most 1,024 frames a stack, and of one with an interpreter's frames less than this.
   public static let stackDepth = 4096
 }

@@ -10,6 +10,14 @@
 #endif
 #include "unwind/unwinder.h"
 
+long pyrorec_read_process(__s32 process, void *to, __u64 bytes, __u64 address)
+{
+	struct iovec local = { .iov_base = to, .iov_len = bytes };
+	struct iovec remote = { .iov_base = (void *)address, .iov_len = bytes };
+
+	return process_vm_readv(process, &local, 1, &remote, 1, 0);
+}
+
 struct host_environment {
 	const struct pyrorec_host_memory *memory;
 	u64 *frames;
@@ -30,14 +38,11 @@ static int environment_read(environment env, void *to, u32 bytes, u64 address)
 
 static int environment_read_code(environment env, void *to, u32 bytes, u64 address)
 {
-	struct iovec local = { .iov_base = to, .iov_len = bytes };
-	struct iovec remote = { .iov_base = (void *)address, .iov_len = bytes };
-
 	if (!environment_read(env, to, bytes, address))
 		return 0;
 	if (!env->memory->process)
 		return 1;
-	return process_vm_readv(env->memory->process, &local, 1, &remote, 1, 0) != (long)bytes;
+	return pyrorec_read_process(env->memory->process, to, bytes, address) != (long)bytes;
 }
 
 /* A stack that goes on above its copy is cut there; anything else was never there. */

@@ -163,7 +163,7 @@ UNWIND_INLINE int python_cookie(environment env, struct unwinder *u, u64 code, u
 	}
 	if (environment_read_process(env, python->bytes, python_count(p->code_bytes), code))
 		return PYROREC_INTERPRETER_UNREADABLE;
-	if (p->code_type && python_field(python->bytes, 8) != p->code_type)
+	if (p->code_type && python_field(python->bytes, p->object_type) != p->code_type)
 		return PYROREC_INTERPRETER_NO_CODE;
 #pragma unroll
 	for (int i = 0; i < PYROREC_PYTHON_COOKIE_WORDS; i++)

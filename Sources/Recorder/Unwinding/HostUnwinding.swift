@@ -13,7 +13,7 @@ struct HostUnwinding {
   /// Where it ended.
   var state: pyrorec_unwind_state
 
-  static let maximumFrames = Int(PYROREC_MAX_USER_FRAMES)
+  static let maximumFrames = Int(PYROREC_MAX_USER_WORDS)
 
   /// Goes on from `state`, the caller of `frames`.
   ///

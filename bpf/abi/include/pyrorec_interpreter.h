@@ -101,7 +101,9 @@ struct pyrorec_python_process {
 	__u16 code_bytes;
 	/* Multiples of 8: the words of a code object that the cookie is made of. */
 	__u16 cookie_words[PYROREC_PYTHON_COOKIE_WORDS];
-	__u16 reserved[2];
+	/* Of any object: where its type lies. */
+	__u16 object_type;
+	__u16 reserved;
 };
 
 #define PYROREC_COOKIE_SEED 0x9e3779b97f4a7c15ull

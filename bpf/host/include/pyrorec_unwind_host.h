@@ -60,4 +60,7 @@ struct pyrorec_host_frames {
 void pyrorec_unwind_on_host(const struct pyrorec_host_memory *memory, const struct pyrorec_unwind_state *state,
 			    __u64 *frames, struct pyrorec_host_frames *found);
 
+/* Reads another process's memory (process_vm_readv(2)): the bytes read, less than `bytes` where they are not all there. */
+long pyrorec_read_process(__s32 process, void *to, __u64 bytes, __u64 address);
+
 #endif

@@ -1,0 +1,47 @@
+import Base
+import Interpreters
+import Symbolize
+import TraceFormat
+
+/// Frames of interpreters: each interpreter counts as an image of its own, in which a code and an instruction of it make an
+/// address (`InterpreterPlace.packed`).
+extension CodeLocation {
+  /// The number that stands for the interpreter where images have theirs. No recording has so many images.
+  static func image(of interpreter: InterpreterKind) -> UInt32 { .max - UInt32(interpreter.rawValue) }
+
+  /// `nil` for a place in a file's, the kernel's or anonymous code.
+  var interpreter: InterpreterKind? { Self.interpreter(ofImage: image) }
+
+  static func interpreter(ofImage image: UInt32) -> InterpreterKind? {
+    UInt8(exactly: UInt32.max - image).flatMap { InterpreterKind(rawValue: $0) }
+  }
+
+  /// The frame of a node of an interpreter's space; `nil` for one that only says why there is none.
+  init?(interpreter: InterpreterKind, place: InterpreterPlace) {
+    if place.code == 0, InterpreterFailure(rawValue: UInt8(clamping: place.instruction))?.leavesNativeFrames ?? false { return nil }
+    self.init(image: Self.image(of: interpreter), address: place.packed)
+  }
+}
+
+extension InterpreterKind {
+  /// What stands where an image has its path.
+  var imageName: String { "[\(name)]" }
+}
+
+extension TraceContents {
+  /// The name and line of a place in interpreted code.
+  func symbolization(of interpreter: InterpreterKind, at packed: UInt64) -> Symbolization {
+    let place = InterpreterPlace(packed: packed)
+    guard let code = codes[place.code], code.interpreter.rawValue == interpreter.rawValue else {
+      return .unknown(.interpretedCodeNotRead)
+    }
+    var line: UInt32?
+    switch interpreter {
+    case .python:
+      if place.instruction != InterpreterPlace.unknownInstruction, let format = PythonLineFormat(rawValue: code.lineFormat) {
+        line = format.line(of: place.instruction, in: code.lines, first: code.firstLine)
+      }
+    }
+    return .frames([Frame(function: code.name, file: code.file, line: line, startLine: code.firstLine)])
+  }
+}
