@@ -39,6 +39,9 @@ struct CodeLocations: Sendable {
   /// Of a node that no location stands for: a root, or an interpreter's frame that is missing or of one that is not known.
   private static let none = UInt32.max - 1
 
+  /// The nodes that say why an interpreter's frames are missing; few.
+  private var failures: [UInt32: UInt8] = [:]
+
   private struct Link {
     /// 0 at the top, and where the way up is lost.
     var parent: UInt32
@@ -66,6 +69,9 @@ struct CodeLocations: Sendable {
         kind == StackNode.Space.user.rawValue || kind == StackNode.Space.kernel.rawValue
         || Self.interpreted(kind, trie.values[node]) != nil
       let isRoot = kind == StackNode.Space.root.rawValue
+      if !isFrame, InterpreterKind(rawValue: kind) != nil {
+        failures[UInt32(node)] = UInt8(clamping: InterpreterPlace(packed: trie.values[node]).instruction)
+      }
       // Parents come before their children in the file, so that every way up ends.
       let parent = !isRoot && Int(trie.parents[node]) < node ? trie.parents[node] : 0
       let depth = (parent == 0 ? 0 : links[Int(parent)].depth) &+ (isFrame ? 1 : 0)
@@ -125,6 +131,17 @@ struct CodeLocations: Sendable {
     spaces = [:]
     lastSpace = nil
     index = HashIndex()
+  }
+
+  /// Why frames of an interpreter are missing in the stack that ends at `leaf`, an `InterpreterFailure`'s number; `nil` where none are.
+  func interpreterFailure(stackEndingAt leaf: UInt32) -> UInt8? {
+    guard !failures.isEmpty, Int(leaf) < links.count else { return nil }
+    var node = leaf
+    while node != 0 {
+      if let reason = failures[node] { return reason }
+      node = links[Int(node)].parent
+    }
+    return nil
   }
 
   // MARK: Walking a stack that was entered

@@ -45,3 +45,35 @@ extension TraceContents {
     return .frames([Frame(function: code.name, file: code.file, line: line, startLine: code.firstLine)])
   }
 }
+
+/// Counts interpreters' frames while a report walks the stacks.
+struct InterpreterTotals {
+  private let contents: TraceContents
+  private var frames: [String: UInt64] = [:]
+  private var codes: [String: Int] = [:]
+  private var failures: [String: UInt64] = [:]
+
+  init(_ contents: TraceContents) {
+    self.contents = contents
+    for code in contents.codes.values { codes[code.runtime, default: 0] += 1 }
+  }
+
+  /// A frame that is there, with a name or without.
+  mutating func note(_ location: CodeLocation, _ weight: UInt64) {
+    let place = InterpreterPlace(packed: location.address)
+    if let code = contents.codes[place.code] {
+      frames[code.runtime, default: 0] &+= weight
+    } else {
+      note(failure: UInt8(clamping: place.instruction), weight)
+    }
+  }
+
+  mutating func note(failure raw: UInt8, _ weight: UInt64) {
+    failures[InterpreterFailure(rawValue: raw)?.name ?? "reason_\(raw)", default: 0] &+= weight
+  }
+
+  var results: ([ReplayReport.Interpreter], [String: UInt64]) {
+    let runtimes = codes.keys.sorted().map { ReplayReport.Interpreter(runtime: $0, codes: codes[$0] ?? 0, frames: frames[$0] ?? 0) }
+    return (runtimes.sorted { ($1.frames, $0.runtime) < ($0.frames, $1.runtime) }, failures)
+  }
+}

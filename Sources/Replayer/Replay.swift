@@ -160,6 +160,7 @@ package struct Replay: Sendable {
       images[location.image] = image
     }
     report.addresses = locations.locations.count
+    var runtimes = InterpreterTotals(contents)
 
     // Functions by string number; places without a name by what stands for them.
     var selfWeights: [String: UInt64] = [:]
@@ -173,10 +174,12 @@ package struct Replay: Sendable {
       if appendStack(group, to: &stack) { report.missingStacks += 1 }
       var seen: Set<String> = []
       var unnamed: Set<UInt32> = []
+      if let reason = locations.interpreterFailure(stackEndingAt: leaves[group].user) { runtimes.note(failure: reason, weight) }
       var isFirst = true
       for number in stack {
         let location = locations.locations[Int(number)]
         if isFirst { images[location.image]?.selfWeight &+= weight }
+        if location.interpreter != nil { runtimes.note(location, weight) }
         if !answers[Int(number)], unnamed.insert(location.image).inserted { images[location.image]?.unnamedWeight &+= weight }
         let list: [String]
         if let known = nameOf[number] {
@@ -195,6 +198,7 @@ package struct Replay: Sendable {
         }
       }
     }
+    (report.interpreters, report.interpreterFailures) = runtimes.results
     report.images = images.keys.sorted().compactMap { images[$0] }.sorted {
       ($0.unnamedWeight, $1.path, $1.buildID) > ($1.unnamedWeight, $0.path, $0.buildID)
     }

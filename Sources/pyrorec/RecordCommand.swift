@@ -43,6 +43,9 @@ struct RecordCommand: ParsableCommand {
       "How user stacks are found: tables (of every file, also without frame pointers) or frame-pointers.", valueName: "how"))
   var unwind = RecorderConfiguration.Unwind.tables
 
+  @Flag(name: .customLong("no-python"), help: "Do not look for the frames of Python programs.")
+  var withoutPython = false
+
   @Flag(help: "Exit with status 2 when samples were lost.")
   var strict = false
 
@@ -70,6 +73,7 @@ struct RecordCommand: ParsableCommand {
     configuration.command = command
     configuration.images = images
     configuration.unwind = unwind
+    configuration.pythonEnabled = !withoutPython
     configuration.unwindCachePath = Self.unwindCachePath
     configuration.recorderVersion = Pyrorec.version
     configuration.tapePath = tape

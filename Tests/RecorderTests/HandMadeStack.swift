@@ -69,7 +69,7 @@ struct HandMadeStack {
       rules: rules)
   }
 
-  func unwind() throws -> HostUnwinding {
+  func unwind(_ interpreter: HostUnwinding.Interpreter? = nil) throws -> HostUnwinding {
     let arrays = try UnwindArrays(budget: 1 << 20, maps: nil)
     let store = TableStore(arrays)
     var count = 1
@@ -102,6 +102,6 @@ struct HandMadeStack {
     state.sp = state.sp == 0 ? Self.base : state.sp
     return HostUnwinding(
       from: state, after: [], in: arrays, mappings: 0..<count, stack: stack,
-      process: calls.isEmpty ? 0 : UInt32(getpid()))
+      process: calls.isEmpty ? 0 : UInt32(getpid()), interpreter: interpreter)
   }
 }

@@ -121,6 +121,12 @@ static u64 environment_thread_pointer(environment env)
 	return env->memory->thread_pointer;
 }
 
+static int environment_is_news(environment env, u64 code)
+{
+	(void)env, (void)code;
+	return 0;
+}
+
 static u64 environment_thread(environment env, struct unwinder *u)
 {
 	(void)env, (void)u;

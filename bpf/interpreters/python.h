@@ -175,6 +175,8 @@ UNWIND_INLINE int python_cookie(environment env, struct unwinder *u, u64 code, u
 		found = pyrorec_cookie_add(found, word);
 	}
 	found >>= 64 - PYROREC_COOKIE_BITS;
+	if (environment_is_news(env, code ^ found << 20 ^ u->generation << 40))
+		python->has_news = 1;
 	known->code = code;
 	known->cookie = found;
 	known->sample = python->sample;

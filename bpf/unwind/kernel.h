@@ -22,6 +22,10 @@ struct unwind_thread_entry {
 };
 
 #define UNWIND_THREAD_BITS 8
+/* Codes that were seen lately, by the numbers that stand for them. */
+#define UNWIND_NEWS_BITS 12
+/* At most so often is the recorder woken for code that may soon be gone: nanoseconds. */
+#define UNWIND_NEWS_INTERVAL 20000000
 
 /* What one sample is put together in, because only its used part goes to the ring buffer. */
 struct unwind_scratch {
@@ -29,6 +33,9 @@ struct unwind_scratch {
 	struct unwinder unwinder;
 	struct unwind_cache_entry cache[1 << UNWIND_CACHE_BITS];
 	struct unwind_thread_entry threads[1 << UNWIND_THREAD_BITS];
+	u64 codes[1 << UNWIND_NEWS_BITS];
+	/* When the recorder was woken for some. */
+	u64 told_news;
 };
 
 /* One a CPU. An array instead of a per-CPU one, whose values end at 32 KiB. */
@@ -188,6 +195,16 @@ UNWIND_INLINE u64 environment_thread_pointer(environment env)
 #else
 	return task->thread.fsbase;
 #endif
+}
+
+UNWIND_INLINE int environment_is_news(environment env, u64 code)
+{
+	u64 *seen = &env->codes[(u32)(code * 0x9e3779b97f4a7c15ull >> (64 - UNWIND_NEWS_BITS)) & ((1 << UNWIND_NEWS_BITS) - 1)];
+
+	if (*seen == code)
+		return 0;
+	*seen = code;
+	return 1;
 }
 
 UNWIND_INLINE struct unwind_thread_entry *thread_entry(environment env)

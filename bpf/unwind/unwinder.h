@@ -105,6 +105,9 @@ struct unwind_python {
 	u32 is_there;
 	u32 phase;
 	u32 failed;
+	/* Whether a frame runs code that nobody may have read yet. */
+	u32 has_news;
+	u32 reserved;
 	u32 threads_left;
 	/* Never given twice on this CPU. */
 	u64 sample;
@@ -172,6 +175,7 @@ UNWIND_INLINE void unwind_begin(struct unwinder *u)
 	u->window_base = 0;
 	u->window_bytes = 0;
 	u->python.is_there = 0;
+	u->python.has_news = 0;
 }
 
 /* The process runs CPython, as described in `python.process`. */

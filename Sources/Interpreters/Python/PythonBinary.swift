@@ -15,13 +15,22 @@ package struct PythonBinary: Hashable, Sendable {
   /// Whether objects begin with two more pointers: a build with `Py_TRACE_REFS`.
   package var tracesReferences = false
 
+  package init(
+    evaluation: [AddressRange<InImage>], runtime: ImageAddress, codeType: ImageAddress?, version: PythonVersion?
+  ) {
+    self.evaluation = evaluation
+    self.runtime = runtime
+    self.codeType = codeType
+    self.version = version
+  }
+
   static let maximumParts = 4
   /// The function has 20 to 120 KB; more is damage.
   static let maximumFunctionByteCount: UInt64 = 4 << 20
 
   /// - Parameter path: the file's, whose name tells the version where nothing else does.
   /// - Returns: `nil` when the file holds no CPython.
-  package init?(_ file: borrowing ElfFile, path: String) {
+  package init?(_ file: ElfFile, path: String) {
     guard let evaluation = file.dynamicSymbol(named: "_PyEval_EvalFrameDefault"), evaluation.value != 0 else { return nil }
     if let symbol = file.dynamicSymbol(named: "_PyRuntime") {
       runtime = ImageAddress(symbol.value)
@@ -42,7 +51,10 @@ package struct PythonBinary: Hashable, Sendable {
       else { return nil }
       return AddressRange(start: ImageAddress(part.value), end: end)
     }
-    guard !self.evaluation.isEmpty else { return nil }
+    guard let whole = self.evaluation.first else { return nil }
+    if self.evaluation.count == 1 {
+      self.evaluation += FunctionParts.elsewhere(whole, file, limit: Self.maximumParts - 1)
+    }
     codeType = file.dynamicSymbol(named: "PyCode_Type").map { ImageAddress($0.value) }
     tracesReferences = file.dynamicSymbol(named: "_Py_AddToAllObjects") != nil
     if let symbol = file.dynamicSymbol(named: "Py_Version") {
@@ -53,7 +65,7 @@ package struct PythonBinary: Hashable, Sendable {
   }
 
   /// 3.6 keeps it to itself: `PyInterpreterState_Head` is `mov interp_head(%rip), %rax; ret`.
-  private static func interpreterPointer(_ file: borrowing ElfFile) -> ImageAddress? {
+  private static func interpreterPointer(_ file: ElfFile) -> ImageAddress? {
     guard let function = file.dynamicSymbol(named: "PyInterpreterState_Head") else { return nil }
     var cursor = ByteCursor(file.bytes(at: ImageAddress(function.value), 16))
     do throws(MalformedInput) {

@@ -26,7 +26,10 @@ extension PythonLayout {
     }
     func skip(_ count: Int) { at += 8 * count }
 
+    // What was added: 3.14 has the fields of free threading, 3.15 those of its debuggers.
     let isLater = version.minor >= 14
+    let isLatest = version.minor >= 15
+    guard version <= PythonVersion(3, 15) else { return nil }
     skip(2)  // runtime_state.size, finalizing
     let head = next(1 << 20)
     skip(2)  // interpreter_state.size, id
@@ -37,8 +40,9 @@ extension PythonLayout {
     let threadNext = next()
     skip(1)  // interp
     let threadFrame = next()
+    skip(isLatest ? 3 : 0)  // base_frame, last_profiled_frame and its number
     let threadID = next()
-    skip(3)  // native_thread_id, datastack_chunk, status
+    skip(isLatest ? 8 : 3)  // native_thread_id, datastack_chunk, status; holds_gil … the exceptions' state
     skip(1)  // interpreter_frame.size
     let previous = next()
     let executable = next()
@@ -57,7 +61,7 @@ extension PythonLayout {
     skip(isLater ? 1 : 0)  // co_tlbc
     skip(1)  // pyobject.size
     let type = next()
-    skip(4)  // type_object
+    skip(isLatest ? 8 : 4)  // type_object
     skip(3)  // tuple_object
     skip(3)  // list_object
     skip(isLater ? 4 : 0)  // set_object

@@ -15,6 +15,14 @@ struct HostUnwinding {
 
   static let maximumFrames = Int(PYROREC_MAX_USER_WORDS)
 
+  /// An interpreter whose frames are looked for, in memory that was read before.
+  struct Interpreter {
+    var process: pyrorec_python_process
+    var memory: RecordedMemory
+    /// What `pthread_self()` was.
+    var threadPointer: UInt64
+  }
+
   /// Goes on from `state`, the caller of `frames`.
   ///
   /// - Parameters:
@@ -23,7 +31,7 @@ struct HostUnwinding {
   ///   - process: its code is looked at in a scan for return addresses; 0 for nowhere.
   init(
     from state: pyrorec_unwind_state, after frames: [UInt64], in arrays: UnwindArrays, mappings: Range<Int>, stack: [UInt8],
-    process: UInt32
+    process: UInt32, interpreter: Interpreter? = nil
   ) {
     var state = state
     var buffer = [UInt64](repeating: 0, count: Self.maximumFrames)
@@ -49,7 +57,30 @@ struct HostUnwinding {
         unsafe memory.stack_address = state.sp & ~7
         unsafe memory.stack_bytes = UInt64(stack.count)
         unsafe memory.process = Int32(truncatingIfNeeded: process)
-        unsafe pyrorec_unwind_on_host(&memory, &state, buffer.baseAddress, &found)
+        guard var interpreter else {
+          unsafe pyrorec_unwind_on_host(&memory, &state, buffer.baseAddress, &found)
+          return
+        }
+        let bytes = interpreter.memory.regions.flatMap(\.bytes)
+        unsafe bytes.withUnsafeBufferPointer { bytes in
+          var regions: [pyrorec_host_region] = unsafe []
+          var offset = 0
+          for region in interpreter.memory.regions {
+            unsafe regions.append(
+              pyrorec_host_region(
+                address: region.start, bytes: bytes.baseAddress.map { unsafe $0 + offset }, count: UInt64(region.bytes.count)))
+            offset += region.bytes.count
+          }
+          unsafe regions.withUnsafeBufferPointer { regions in
+            unsafe withUnsafePointer(to: &interpreter.process) { python in
+              unsafe memory.python = python
+              unsafe memory.regions = regions.baseAddress
+              unsafe memory.region_count = UInt64(regions.count)
+              unsafe memory.thread_pointer = interpreter.threadPointer
+              unsafe pyrorec_unwind_on_host(&memory, &state, buffer.baseAddress, &found)
+            }
+          }
+        }
       }
     }
     self.frames = Array(buffer.prefix(Int(found.count)))
