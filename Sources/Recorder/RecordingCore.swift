@@ -86,6 +86,8 @@ package final class RecordingCore {
   private var breaks = UnwindBreaks()
   /// Processes whose mappings changed since the sampler was told of them.
   private var changedProcesses: Set<UInt32> = []
+  /// Files with an interpreter that is not looked into, and why, in the order of their names.
+  package var interpreterRefusals: [String] { interpreters?.totals.refusals.sorted() ?? [] }
   /// `nil` where nobody can ask processes for their interpreters' code.
   private let interpreters: InterpreterWatch?
 

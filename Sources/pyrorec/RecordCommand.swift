@@ -100,6 +100,9 @@ struct RecordCommand: ParsableCommand {
     if let reason = report.unwindFallback {
       console.warning("stacks were found by frame pointers, not by unwind tables: \(reason)")
     }
+    for refusal in report.interpreterRefusals {
+      console.warning("frames of an interpreter were not looked for: \(refusal)")
+    }
     if let signal = report.commandSignal {
       console.note("\(command[0]) was ended by signal \(signal)")
     } else if let status = report.commandStatus {

@@ -135,7 +135,7 @@ struct PythonMemory {
       let binary = PythonBinary(
         evaluation: range.map { [$0] } ?? [], runtime: ImageAddress(runtime &- HandMadeStack.code),
         codeType: ImageAddress(codeType &- HandMadeStack.code), version: PythonVersion(3, 12))
-      return try PythonProcess(binary, bias: HandMadeStack.code, memory: RecordedMemory())
+      return try PythonProcess(binary, bias: HandMadeStack.code)
     }
   }
 

@@ -97,8 +97,13 @@ UNWIND_INLINE int python_take_thread(environment env, struct unwinder *u, u64 th
 		if (environment_read_process(env, &frame, 8, cframe + p->cframe_current))
 			return 0;
 	}
-	if (!frame)
+	if (!frame || (python->asked_for_others && thread == python->taken))
 		return 0;
+	if (python->asked_for_others) {
+		python->outer = python->frame;
+		python->outer_cframe = python->cframe;
+	}
+	python->taken = thread;
 	python->frame = python->first = frame;
 	python->cframe = cframe;
 	python->phase = UNWIND_PYTHON_FRAMES;
@@ -123,12 +128,20 @@ UNWIND_INLINE int python_find_thread(environment env, struct unwinder *u)
 			python_take_thread(env, u, thread);
 		return 0;
 	}
-	if (!python->threads_left)
+	if (!python->threads_left && !python->asked_for_others)
 		return python_fail(env, u, PYROREC_INTERPRETER_LIMIT);
+	if (!python->threads_left) {
+		python->phase = UNWIND_PYTHON_FRAMES;
+		return python_end(u);
+	}
 	python->threads_left -= 1;
 	if (!python->thread) {
 		/* The first thread state of the next interpreter. */
 		next = python->interpreter;
+		if (!next && python->asked_for_others) {
+			python->phase = UNWIND_PYTHON_FRAMES;
+			return python_end(u);
+		}
 		if (!next)
 			return python_fail(env, u, PYROREC_INTERPRETER_NO_THREAD);
 		if (environment_read_process(env, &python->thread, 8, next + p->interpreter_threads) ||
@@ -223,6 +236,36 @@ UNWIND_INLINE u64 python_instruction(const struct pyrorec_python_process *p, u64
 	return units < 0 || units >= PYROREC_INSTRUCTION_UNKNOWN ? PYROREC_INSTRUCTION_UNKNOWN : (u64)units;
 }
 
+/*
+ * The call has not linked its frame yet, or no longer: what is linked belongs to calls farther out. Or the thread has another
+ * thread state, of a sub-interpreter, that runs this call.
+ */
+UNWIND_INLINE int python_is_elsewhere(environment env, struct unwinder *u)
+{
+	struct unwind_python *python = &u->python;
+
+	u->frame_count = u->interpreter.first;
+	python->frame = python->first;
+	if (python->asked_for_others || environment_read_process(env, &python->interpreter, 8, python->process.interpreters))
+		return python_end(u);
+	python->asked_for_others = 1;
+	python->phase = UNWIND_PYTHON_THREADS;
+	python->thread = 0;
+	python->threads_left = UNWIND_PYTHON_THREADS_LIMIT;
+	return 0;
+}
+
+/* Where one thread state's frames have ended, the outer one's go on. */
+UNWIND_INLINE int python_go_out(struct unwinder *u)
+{
+	struct unwind_python *python = &u->python;
+
+	python->frame = python->first = python->outer;
+	python->cframe = python->outer_cframe;
+	python->outer = 0;
+	return 0;
+}
+
 UNWIND_INLINE int python_take_frame(environment env, struct unwinder *u)
 {
 	struct unwind_python *python = &u->python;
@@ -231,9 +274,12 @@ UNWIND_INLINE int python_take_frame(environment env, struct unwinder *u)
 	const u8 *bytes;
 	u32 entry, failure;
 
-	/* The call has not linked its frame yet, or no longer: what is linked belongs to calls farther out. */
-	if (!frame || (python->cframe && python->cframe >= u->interpreter.limit))
-		return python_end(u);
+	if (!frame && python->outer)
+		return python_go_out(u);
+	if (!frame)
+		return u->frame_count == u->interpreter.first ? python_is_elsewhere(env, u) : python_end(u);
+	if (python->cframe && python->cframe >= u->interpreter.limit)
+		return python_is_elsewhere(env, u);
 	if (u->frame_count >= PYROREC_MAX_USER_WORDS - 3)
 		return unwind_end(u, PYROREC_UNWIND_TRUNCATED_BY_DEPTH);
 	bytes = python_frame_bytes(env, u);
@@ -242,13 +288,12 @@ UNWIND_INLINE int python_take_frame(environment env, struct unwinder *u)
 	entry = p->style == PYROREC_PYTHON_FRAME_A_CALL ? 0 : bytes[p->frame_entry & (PYROREC_PYTHON_BYTES - 1)];
 	previous = python_field(bytes, p->frame_previous);
 	if (p->style == PYROREC_PYTHON_ENTRY_FRAME && entry >= p->entry_owner) {
-		if (frame >= u->interpreter.limit && frame - u->interpreter.limit < UNWIND_GUESS_STACK) {
-			/* It lies in the stack of a call farther out. */
-			python->frame = python->first;
-			u->frame_count = u->interpreter.first;
-		} else {
-			python->frame = previous;
-		}
+		/* It lies in the stack of a call farther out. */
+		if (frame >= u->interpreter.limit && frame - u->interpreter.limit < UNWIND_GUESS_STACK)
+			return python_is_elsewhere(env, u);
+		if (python->outer && u->frame_count == u->interpreter.first)
+			return python_go_out(u);
+		python->frame = previous;
 		return python_end(u);
 	}
 	code = python_field(bytes, p->frame_code) & PYTHON_POINTER & PYROREC_FRAME_ADDRESS;

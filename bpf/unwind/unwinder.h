@@ -118,6 +118,13 @@ struct unwind_python {
 	/* The next frame, and the first of this call. */
 	u64 frame;
 	u64 first;
+	/* The thread state they are of. */
+	u64 taken;
+	/* A thread that is in a sub-interpreter has a thread state of each: where the outer one's frames go on. */
+	u64 outer;
+	u64 outer_cframe;
+	u32 asked_for_others;
+	u32 reserved2;
 	/* Of the innermost call, on its stack (3.11, 3.12); 0 where there is none. */
 	u64 cframe;
 	u64 window_base;
@@ -188,6 +195,8 @@ UNWIND_INLINE void unwind_begin_python(struct unwinder *u)
 	python->failed = 0;
 	python->sample += 1;
 	python->frame = 0;
+	python->outer = 0;
+	python->asked_for_others = 0;
 	python->window_base = 0;
 	python->window_bytes = 0;
 }

@@ -12,16 +12,20 @@ package struct PythonBinary: Hashable, Sendable {
   package var codeType: ImageAddress?
   /// `nil` when the file does not say.
   package var version: PythonVersion?
+  /// What the build says of its own structures (3.13 and later); `nil` when it says nothing that is known.
+  package var ownLayout: PythonLayout?
   /// Whether objects begin with two more pointers: a build with `Py_TRACE_REFS`.
   package var tracesReferences = false
 
   package init(
-    evaluation: [AddressRange<InImage>], runtime: ImageAddress, codeType: ImageAddress?, version: PythonVersion?
+    evaluation: [AddressRange<InImage>], runtime: ImageAddress, codeType: ImageAddress?, version: PythonVersion?,
+    ownLayout: PythonLayout? = nil
   ) {
     self.evaluation = evaluation
     self.runtime = runtime
     self.codeType = codeType
     self.version = version
+    self.ownLayout = ownLayout
   }
 
   static let maximumParts = 4
@@ -62,6 +66,8 @@ package struct PythonBinary: Hashable, Sendable {
       version = (try? cursor.read("Py_Version", as: UInt64.self)).flatMap { PythonVersion(hexVersion: $0) }
     }
     version = version ?? PythonVersion(fileName: path)
+    // Constants, which lie in the file as they will lie in memory: a process may not have mapped them yet.
+    ownLayout = PythonLayout(debugOffsets: file.bytes(at: runtime, UInt64(PythonLayout.debugOffsetsByteCount)).copied())
   }
 
   /// 3.6 keeps it to itself: `PyInterpreterState_Head` is `mov interp_head(%rip), %rax; ret`.

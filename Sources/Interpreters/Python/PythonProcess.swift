@@ -1,4 +1,4 @@
-package import Base
+import Base
 package import CRecorderABI
 
 /// CPython in one process: where its structures lie there.
@@ -11,19 +11,16 @@ package struct PythonProcess: Sendable {
   package enum Refusal: String, Error, Sendable {
     /// A version without a table, or whose own offsets are not what is known of them.
     case unknownVersion = "unknown_version"
-    case unreadable = "unreadable"
   }
 
   /// - Parameter bias: what is added to an image address of `binary` for an address of the process.
-  package init(_ binary: PythonBinary, bias: UInt64, memory: some ProcessMemory) throws(Refusal) {
-    let runtime = binary.runtime.rawValue &+ bias
+  package init(_ binary: PythonBinary, bias: UInt64) throws(Refusal) {
     if let version = binary.version, version < PythonVersion(3, 13) {
       guard var known = PythonLayout.table(version) else { throw .unknownVersion }
       if binary.tracesReferences { known.shiftObjects(by: 16) }
       layout = known
     } else {
-      guard let bytes = memory.bytes(at: ProcessAddress(runtime), PythonLayout.debugOffsetsByteCount) else { throw .unreadable }
-      guard let own = PythonLayout(debugOffsets: bytes) else { throw .unknownVersion }
+      guard let own = binary.ownLayout else { throw .unknownVersion }
       layout = own
     }
     unwinding = Self.unwinding(binary, bias: bias, layout)

@@ -33,6 +33,7 @@ final class InterpreterWatch {
   /// Pieces of code of one recording, and of one process; above it frames have no names.
   static let maximumCodes = 1 << 22
   static let maximumCodesOfProcess = 1 << 20
+  private static let maximumRefusals = 64
 
   /// The sampler's map of processes; -1 for none.
   private let processes: Int32
@@ -43,7 +44,8 @@ final class InterpreterWatch {
   private(set) var totals = Totals()
   struct Totals {
     var processes = 0
-    var refusals: [String: Int] = [:]
+    /// Files whose interpreter is not looked into, and why.
+    var refusals: Set<String> = []
     var codes = 0
     var failures: [InterpreterFailure: Int] = [:]
   }
@@ -84,12 +86,15 @@ final class InterpreterWatch {
       else { continue }
       if let known = process.interpreter, known.image === mapping.image, known.bias == bias { return }
       do throws(PythonProcess.Refusal) {
-        let python = try PythonProcess(binary, bias: bias, memory: memory(process.pid))
+        let python = try PythonProcess(binary, bias: bias)
         process.interpreter = RunningInterpreter(python, image: mapping.image, bias: bias)
         totals.processes += 1
         point(process.pid, to: python.unwinding)
       } catch {
-        totals.refusals["\(mapping.image.path): \(error.rawValue)", default: 0] += 1
+        if totals.refusals.count < Self.maximumRefusals {
+          let version = binary.version.map { "CPython \($0)" } ?? "CPython"
+          totals.refusals.insert("\(mapping.image.path) (\(version)): \(error.rawValue)")
+        }
       }
       return
     }
