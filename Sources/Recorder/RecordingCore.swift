@@ -129,6 +129,11 @@ package final class RecordingCore {
 
   /// Tells the sampler which mappings the processes have that changed.
   private func publishChanges() {
+    for image in interpreters?.takeRecognised() ?? [] {
+      for process in processes.values where process.mappings.contains(where: { $0.image === image }) {
+        changedProcesses.insert(process.pid)
+      }
+    }
     guard let unwinder, !changedProcesses.isEmpty else { return }
     for pid in changedProcesses {
       guard let process = processes[pid] else { continue }

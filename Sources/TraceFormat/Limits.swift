@@ -22,6 +22,6 @@ public enum Limits {
   public static let headerByteCount = 1 << 20
   /// Payload of the index: enough for a million frames.
   public static let indexByteCount = 1 << 26
-  /// Nodes from a leaf to its root. A recorder stores at most 1,024 frames a stack, and of one with an interpreter's frames less than this.
-  public static let stackDepth = 4096
+  /// Nodes from a leaf to its root. A recorder stores at most 1,024 frames a stack, and with an interpreter's frames less than 8,192.
+  public static let stackDepth = 8192 + 1
 }

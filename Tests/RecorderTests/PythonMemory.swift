@@ -4,6 +4,7 @@ import Interpreters
 import ObjectFile
 
 @testable import Recorder
+@testable import Unwind
 
 /// The memory of a program that runs CPython 3.12, put together by hand: `first` calls `second` in one call of the evaluation
 /// function; it called a function in C, which called `third`.

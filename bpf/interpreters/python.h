@@ -291,8 +291,11 @@ UNWIND_INLINE int python_take_frame(environment env, struct unwinder *u)
 		/* It lies in the stack of a call farther out. */
 		if (frame >= u->interpreter.limit && frame - u->interpreter.limit < UNWIND_GUESS_STACK)
 			return python_is_elsewhere(env, u);
-		if (python->outer && u->frame_count == u->interpreter.first)
+		/* Or it is what a thread state's first call came from (3.15). */
+		if (u->frame_count == u->interpreter.first && python->outer)
 			return python_go_out(u);
+		if (u->frame_count == u->interpreter.first && !python->asked_for_others)
+			return python_is_elsewhere(env, u);
 		python->frame = previous;
 		return python_end(u);
 	}

@@ -50,6 +50,10 @@ final class InterpreterWatch {
     var failures: [InterpreterFailure: Int] = [:]
   }
   private let memory: (UInt32) -> any ProcessMemory
+  private let recogniser = Recogniser()
+  private var lookedInto: [ImageTable.Image] = []
+  /// Files that are looked into; all that a machine maps.
+  private static let maximumFiles = 1 << 16
 
   /// - Parameter processes: the descriptor of the sampler's map; -1 for none.
   init(processes: Int32, memory: @escaping (UInt32) -> any ProcessMemory = { LiveProcessMemory(process: $0) }) {
@@ -63,18 +67,28 @@ final class InterpreterWatch {
   func see(_ image: ImageTable.Image) {
     guard image.kind == .file, !image.wasRecognised, image.descriptor >= 0 else { return }
     image.wasRecognised = true
-    guard Self.mayBePython(image.path) else { return }
-    let duplicate = fcntl(image.descriptor, F_DUPFD_CLOEXEC, 0)
-    guard duplicate >= 0, let file = try? MappedFile(OwnedDescriptor(owning: duplicate), path: image.path),
-      let elf = try? ElfFile(file.bytes)
-    else { return }
-    image.python = PythonBinary(elf, path: image.path)
-    image.layout = elf.layout
+    if Recognised.isLikely(image.path) {
+      take(Recognised(image.descriptor, path: image.path), image)
+      return
+    }
+    guard lookedInto.count < Self.maximumFiles else { return }
+    let descriptor = fcntl(image.descriptor, F_DUPFD_CLOEXEC, 0)
+    guard descriptor >= 0 else { return }
+    lookedInto.append(image)
+    recogniser.look(into: descriptor, path: image.path, number: lookedInto.count - 1)
   }
 
-  private static func mayBePython(_ path: String) -> Bool {
-    let name = path.split(separator: "/").last ?? ""
-    return name.utf8.count >= 6 && name.lowercased().contains("python")
+  private func take(_ found: Recognised?, _ image: ImageTable.Image) {
+    image.python = found?.python
+    image.layout = found?.layout
+  }
+
+  /// Whether files were found to hold an interpreter since the last call; whoever maps one is to be published again.
+  func takeRecognised() -> [ImageTable.Image] {
+    recogniser.takeFound().map { number, found in
+      take(found, lookedInto[number])
+      return lookedInto[number]
+    }
   }
 
   /// Tells the sampler what runs in the process, if it is not known yet.

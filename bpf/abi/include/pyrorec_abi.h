@@ -17,7 +17,7 @@
 
 /* Frames kept of a user stack that is unwound by tables; in a process that runs an interpreter, words (pyrorec_interpreter.h). */
 #define PYROREC_MAX_USER_FRAMES 1024
-#define PYROREC_MAX_USER_WORDS 4096
+#define PYROREC_MAX_USER_WORDS 8192
 
 /* Bytes of stack that a sample carries at most when its tables are not there yet; less when the ring buffer fills up. */
 #define PYROREC_STACK_COPY_BYTES 65536
