@@ -6,8 +6,9 @@ import ObjectFile
 @testable import Recorder
 @testable import Unwind
 
-/// The memory of a program that runs CPython 3.12, put together by hand: `first` calls `second` in one call of the evaluation
-/// function; it called a function in C, which called `third`.
+/// The memory of a program that runs CPython 3.12, put together by hand: `first` called C, which called the
+/// evaluation function again; there `second` calls `third`. The frames that run no code lie beside the others here, not on the
+/// stack.
 struct PythonMemory {
   static let runtime: UInt64 = 0x6000_0000_0000
   static let interpreter = runtime + 0x1000
@@ -37,13 +38,13 @@ struct PythonMemory {
     stack.state.pc = HandMadeStack.code + 0x100
     stack.words = [0, HandMadeStack.code + 0x1100]  // the leaf's
     let inner = base + 16
-    let shim1 = inner
     stack.words += [0, 0, 0, 0, 0, 0, 0, HandMadeStack.code + 0x210]
     stack.words += [0, HandMadeStack.code + 0x1200]
     stack.words += [0, 0, 0, 0, 0, 0, 0, HandMadeStack.code + 0x2010]
     stack.words += [0, 0]
-    let shim2 = inner + 64 + 16
-    // The stack's own copy has room for no frame: they lie in the other memory, as far as they are not on it.
+    for structure in [Self.interpreter, Self.thread, Self.otherThread] {
+      for offset in stride(from: UInt64(0), to: 0xa0, by: 8) { write(structure + offset, 0) }
+    }
     write(Self.runtime + 40, Self.interpreter)
     write(Self.interpreter, 0)
     write(Self.interpreter + 72, Self.otherThread)
@@ -58,7 +59,6 @@ struct PythonMemory {
     addFrame(Self.frame(8), code: nil, previous: Self.frame(0), unit: 0)
     addFrame(Self.frame(0), code: 0, previous: Self.frame(9), unit: 1)
     addFrame(Self.frame(9), code: nil, previous: 0, unit: 0)
-    _ = (shim1, shim2)
     for (number, name) in ["first", "second", "third"].enumerated() { addCode(number, name: name, line: UInt64(10 * number + 10)) }
   }
 
