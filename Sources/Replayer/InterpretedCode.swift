@@ -1,5 +1,6 @@
 import Base
 import Interpreters
+import Profile
 import Symbolize
 import TraceFormat
 
@@ -43,6 +44,19 @@ extension TraceContents {
       }
     }
     return .frames([Frame(function: code.name, file: code.file, line: line, startLine: code.firstLine)])
+  }
+}
+
+extension Replay {
+  /// CPython's trampolines for perf (`-X perf`): a piece of code for each function, called `py::NAME:FILE`, whose frames are there.
+  static func trampolines(_ locations: [CodeLocation], _ contents: TraceContents, _ names: SymbolNames) -> Set<UInt32> {
+    guard contents.codes.values.contains(where: { $0.interpreter.rawValue == InterpreterKind.python.rawValue }) else { return [] }
+    var found: Set<UInt32> = []
+    for (number, location) in locations.enumerated() where contents.images[location.image]?.kind == .anonymous {
+      guard case .frames(let frames) = names.answer(for: location), let frame = frames.first else { continue }
+      if names.strings[StringHandle(frame.function)].hasPrefix("py::") { found.insert(UInt32(number)) }
+    }
+    return found
   }
 }
 

@@ -114,6 +114,7 @@ struct ProfileAssembly {
   /// Walks up from `leaf` to the first caller whose stack is known, so that each node of the trie is named once.
   private mutating func userStack(_ leaf: UInt32, process: UInt32, of replay: Replay) -> ProfileStack {
     guard let (location, firstCaller) = replay.locations.innermostFrame(leaf) else { return .empty }
+    let isShown = !replay.hidden.contains(location)
     let innermost = handle(location, process: process, of: replay)
     newNodes.removeAll(keepingCapacity: true)
     var node = firstCaller
@@ -127,8 +128,9 @@ struct ProfileAssembly {
         break
       }
       let frame = replay.locations.frame(node)
-      let number = frame.location ?? Self.noLocation
-      if let location = frame.location { _ = handle(location, process: process, of: replay) }
+      let shown = frame.location.flatMap { !replay.hidden.isEmpty && replay.hidden.contains($0) ? nil : $0 }
+      let number = shown ?? Self.noLocation
+      if let location = shown { _ = handle(location, process: process, of: replay) }
       newNodes.append((node, number))
       node = frame.caller
     }
@@ -144,7 +146,7 @@ struct ProfileAssembly {
         stackOwners[Int(node)] = process
       }
     }
-    return builder.stack(innermost, calledFrom: stack)
+    return isShown ? builder.stack(innermost, calledFrom: stack) : stack
   }
 
   /// Readers take the first mapping for the main binary: that of the program with the most samples.

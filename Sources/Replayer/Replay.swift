@@ -15,6 +15,8 @@ package struct Replay: Sendable {
   package let names: SymbolNames
   let shownNames: ShownNames
   package let imageSteps: [SymbolizeStage.ImageSteps]
+  /// Locations that are left out of every stack: what an interpreter made to be seen by profilers that do not see its frames.
+  let hidden: Set<UInt32>
   /// The innermost nodes of each group's stacks: 0 for no stack, `FrameTrie.missing` for one that is lost.
   let leaves: [Leaves]
   struct Leaves: Sendable {
@@ -44,6 +46,7 @@ package struct Replay: Sendable {
     } else {
       (names, imageSteps) = (SymbolNames(), [])
     }
+    hidden = Self.trampolines(locations.locations, contents, names)
     self.contents = contents
     self.contents.trie.forgetFrames()
     shownNames = shown ?? ShownNames(names, mode: configuration.demangle, workers: configuration.workers)
@@ -75,6 +78,7 @@ package struct Replay: Sendable {
     let leaves = leaves[group]
     if leaves.kernel != FrameTrie.missing { locations.append(stackEndingAt: leaves.kernel, to: &stack) }
     if leaves.user != FrameTrie.missing { locations.append(stackEndingAt: leaves.user, to: &stack) }
+    if !hidden.isEmpty { stack.removeAll { hidden.contains($0) } }
     return leaves.isMissing
   }
 

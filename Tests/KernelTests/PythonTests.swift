@@ -52,4 +52,25 @@ extension KernelTests {
     let converted = try Command.pyrorec("convert", recording.trace, "-f", "collapsed", "-o", "-")
     #expect(!converted.output.contains(";main;scenario_") && converted.output.contains("_PyEval_EvalFrameDefault"), "\(converted)")
   }
+
+  @Test(arguments: InstalledPython.all)
+  func `code that lies where other code lay is never called by the other's name`(python: String) throws {
+    let scratch = try ScratchDirectory()
+    let collapsed = "\(scratch.path)/collapsed"
+    let program = "\(Command.repository)/fixtures/programs/python/redefine.py"
+    let recording = try Recording(of: [python, program, "2"], symbolize: false)
+    let converted = try Command.pyrorec("convert", recording.trace, "-f", "collapsed", "--lines", "-o", collapsed)
+    try #require(converted.status == 0, "\(converted)")
+    var named = 0
+    for line in String(decoding: try contents(of: collapsed, limit: 1 << 26), as: UTF8.self).split(separator: "\n") {
+      // f12 (<gen 12>:7)
+      for frame in line.split(separator: ";") where frame.contains(" (<gen ") && !frame.hasPrefix("<module>") {
+        let numbers = frame.split { !$0.isNumber }.compactMap { Int($0) }
+        guard numbers.count >= 3 else { continue }
+        named += 1
+        #expect(numbers[0] == numbers[1] && (1...4).contains(numbers[2] - numbers[0] % 7), "\(frame)")
+      }
+    }
+    #expect(named > 0)
+  }
 }

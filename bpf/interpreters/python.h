@@ -197,26 +197,24 @@ UNWIND_INLINE int python_cookie(environment env, struct unwinder *u, u64 code, u
 	return 0;
 }
 
-/* The next frame's bytes. Frames of 3.11 and later lie side by side, a caller's below: one read brings many of them. */
+/*
+ * The next frame's bytes. Frames of 3.11 and later lie side by side, a caller's below: one read brings many of them. It begins
+ * where the frame's page does, because the page below may not be there, and to find that out takes longer than all the rest.
+ */
 UNWIND_INLINE const u8 *python_frame_bytes(environment env, struct unwinder *u)
 {
 	struct unwind_python *python = &u->python;
-	u32 bytes = python_count(python->process.frame_bytes);
+	u32 bytes = python_count(python->process.frame_bytes), below;
 	u64 address = python->frame, offset = address - python->window_base;
 
 	if (python->window_bytes < bytes || offset > python->window_bytes - bytes) {
+		below = python->process.style == PYROREC_PYTHON_FRAME_A_CALL ? 0 : address & 4095;
 		python->window_bytes = 0;
-		python->window_base = address + bytes - UNWIND_PYTHON_WINDOW;
-		if (python->process.style != PYROREC_PYTHON_FRAME_A_CALL &&
-		    !environment_read_process(env, python->window, UNWIND_PYTHON_WINDOW, python->window_base)) {
-			python->window_bytes = UNWIND_PYTHON_WINDOW;
-		} else {
-			if (environment_read_process(env, python->window, bytes, address))
-				return 0;
-			python->window_base = address;
-			python->window_bytes = bytes;
-		}
-		offset = address - python->window_base;
+		if (environment_read_process(env, python->window, below + bytes, address - below))
+			return 0;
+		python->window_base = address - below;
+		python->window_bytes = below + bytes;
+		offset = below;
 	}
 	return &python->window[offset & (UNWIND_PYTHON_WINDOW - 1)];
 }

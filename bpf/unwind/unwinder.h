@@ -54,8 +54,8 @@ typedef __s64 s64;
 #define UNWIND_PYTHON_THREADS_LIMIT 1024
 /* Steps in one sample: frames, words of scans, an interpreter's thread states. */
 #define UNWIND_MAX_STEPS (PYROREC_MAX_USER_WORDS + UNWIND_SCAN_WORDS + UNWIND_PYTHON_THREADS_LIMIT + 8)
-/* Bytes of an interpreter's frames that are read at a time. */
-#define UNWIND_PYTHON_WINDOW 2048
+/* Room for a page of an interpreter's frames, and one that begins at its end. A power of two. */
+#define UNWIND_PYTHON_WINDOW 8192
 #define UNWIND_PYTHON_CODES 64
 /* A thread's stack is not larger than this where what lies above it matters. */
 #define UNWIND_GUESS_STACK (1ull << 30)
