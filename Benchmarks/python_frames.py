@@ -6,7 +6,36 @@ PYTHONS = [path for path in (shutil.which("python3"),) if path]
 SHALLOW, DEEP = 10, 60
 
 
+def server(table, at, rounds):
+    """CPU of recording a server with 100 threads for ten seconds."""
+    need("py-spy")
+
+    def once(command):
+        def measure():
+            load = Running([PYTHONS[0], os.path.join(HERE, "server_of_python.py"), "60"])
+            time.sleep(1)
+            cpu = run([word.replace("PID", str(load.pid)) for word in command]).cpu
+            load.signal(signal.SIGKILL)
+            load.wait(None)
+            return cpu
+        return measure
+
+    results = interleaved(
+        rounds,
+        ours=once([PYROREC, "record", "--quiet", "-p", "PID", "-F", "97", "-d", "10s", "-o", at("server.seg")]),
+        spy=once(["py-spy", "record", "-p", "PID", "-r", "97", "-d", "10", "-f", "raw", "-o", at("server.txt")]))
+    table.add("recording a Python server of 100 threads, 10 s at 97 Hz", median(results["ours"]), "py-spy record",
+              median(results["spy"]), "s CPU", 1, "%.2f")
+
+
 def python(table, at, rounds):
+    if not PYTHONS:
+        raise Skipped("python3 is not installed")
+    frames(table, at, rounds)
+    server(table, at, rounds)
+
+
+def frames(table, at, rounds):
     unwinding.build(at)
     with open(unwinding.STATISTICS) as switch:
         before = switch.read()
