@@ -1,4 +1,5 @@
 import Base
+import CRecorderABI
 import Glibc
 import ObjectFile
 import Testing
