@@ -101,7 +101,7 @@ import Testing
     var memory = PythonMemory()
     let process = try PythonMemory.process
     let cookie = (try memory.unwind().frames[2] & ~(1 << 63)) >> InterpreterPlace.bits
-    memory.write(PythonMemory.code(2) + 128, PythonMemory.code(1) + 0x200 + 0x200)
+    memory.write(PythonMemory.code(2) + 88, 1)
     #expect(throws: InterpreterFailure.codeReplaced) {
       _ = try PythonCode(
         at: ProcessAddress(PythonMemory.code(2)), cookie: cookie, layout: process.layout, codeType: PythonMemory.codeType,

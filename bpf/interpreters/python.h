@@ -168,7 +168,7 @@ UNWIND_INLINE int python_cookie(environment env, struct unwinder *u, u64 code, u
 	const struct pyrorec_python_process *p = &python->process;
 	struct unwind_python_code *known =
 		&python->codes[(u32)(code * 0x9e3779b97f4a7c15ull >> 58) & (UNWIND_PYTHON_CODES - 1)];
-	u64 found = PYROREC_COOKIE_SEED, word;
+	u64 found = 0, word;
 
 	if (known->code == code && known->sample == python->sample) {
 		*cookie = known->cookie;
@@ -180,14 +180,14 @@ UNWIND_INLINE int python_cookie(environment env, struct unwinder *u, u64 code, u
 		return PYROREC_INTERPRETER_NO_CODE;
 #pragma unroll
 	for (int i = 0; i < PYROREC_PYTHON_COOKIE_WORDS; i++)
-		found = pyrorec_cookie_add(found, python_field(python->bytes, p->cookie_words[i]));
+		found += pyrorec_cookie_word(i, python_field(python->bytes, p->cookie_words[i]));
 	if (p->code_name != PYROREC_OFFSET_NONE) {
 		word = python_field(python->bytes, p->code_name);
 		if (environment_read_process(env, &word, 8, word + p->string_hash))
 			return PYROREC_INTERPRETER_UNREADABLE;
-		found = pyrorec_cookie_add(found, word);
+		found += pyrorec_cookie_word(PYROREC_PYTHON_COOKIE_WORDS, word);
 	}
-	found >>= 64 - PYROREC_COOKIE_BITS;
+	found = pyrorec_cookie(found);
 	if (environment_is_news(env, code ^ found << 20 ^ u->generation << 40))
 		python->has_news = 1;
 	known->code = code;

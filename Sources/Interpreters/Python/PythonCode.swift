@@ -52,19 +52,19 @@ package struct PythonCode: Hashable, Sendable {
 
   /// The same as the sampler computes (`python_cookie` of bpf/interpreters/python.h).
   package static func cookie(of code: [UInt8], _ layout: PythonLayout, _ memory: some ProcessMemory) -> UInt64? {
-    var cookie = PYROREC_COOKIE_SEED
+    var cookie: UInt64 = 0
     for index in 0..<Int(PYROREC_PYTHON_COOKIE_WORDS) {
       // The sampler reads zeros or older bytes past the end; no layout asks for them.
       guard let word = code.littleEndianWord(at: layout.code.cookie[min(index, layout.code.cookie.count - 1)]) else { return nil }
-      cookie = pyrorec_cookie_add(cookie, word)
+      cookie &+= pyrorec_cookie_word(UInt32(index), word)
     }
     if layout.code.cookieHasName {
       guard let name = code.littleEndianWord(at: layout.code.name),
         let hash = memory.word(at: ProcessAddress(name &+ UInt64(layout.text.hash)))
       else { return nil }
-      cookie = pyrorec_cookie_add(cookie, hash)
+      cookie &+= pyrorec_cookie_word(UInt32(PYROREC_PYTHON_COOKIE_WORDS), hash)
     }
-    return cookie >> (64 - UInt64(PYROREC_COOKIE_BITS))
+    return pyrorec_cookie(cookie)
   }
 
   /// A string object (PEP 393): one, two or four bytes a character, in the object itself.

@@ -88,7 +88,7 @@ extension PythonLayout {
         file: file, name: name, qualifiedName: qualifiedName, lineTable: lineTable, firstLine: firstLine,
         instructions: instructions, byteCount: min(instructions, 248),
         // The constants and names lie behind the head; the version, which no other code object has, 24 bytes behind the line.
-        cookie: [type + 16, type + 24, firstLine & ~7, (firstLine + 24) & ~7, file, name, qualifiedName, lineTable],
+        cookie: [type + 16, type + 24, firstLine & ~7, (firstLine + 24) & ~7],
         cookieHasName: false),
       text: Text(length: length, hash: length + 8, state: state, kindBit: free != 0 ? 8 : 2, ascii: ascii, compact: ascii + 16),
       bytesSize: bytesSize, bytesData: bytesData, objectType: type, lines: .locations, isFreeThreaded: free != 0)

@@ -97,7 +97,8 @@ package struct PythonLayout: Hashable, Sendable {
         frame: Frame(code: 0, previous: 8, instruction: 56, entry: 70, byteCount: 72),
         code: Code(
           file: 112, name: 120, qualifiedName: 128, lineTable: 136, firstLine: 68, instructions: 192, byteCount: 200,
-          cookie: [24, 64, 88, 112, 120, 128, 136], cookieHasName: false),
+          // Its version, in the last one, is no other's.
+          cookie: [24, 32, 64, 88], cookieHasName: false),
         text: Text(ascii: 40, compact: 56), lines: .locations)
     default:
       return nil

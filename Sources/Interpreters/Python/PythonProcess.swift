@@ -62,7 +62,9 @@ package struct PythonProcess: Sendable {
     process.object_type = offset(layout.objectType)
     process.thread_bytes = offset(max(layout.thread.id, layout.thread.frame ?? 0, layout.thread.cframe ?? 0, layout.thread.next) + 8)
     process.frame_bytes = offset(layout.frame.byteCount)
-    process.code_bytes = offset(layout.code.byteCount)
+    // Just what is asked for: each line of the cache that is not read is time.
+    process.code_bytes = offset(
+      max(layout.code.cookie.max() ?? 0, layout.objectType, layout.code.cookieHasName ? layout.code.name : 0) + 8)
     process.cookie_words = (cookie(0), cookie(1), cookie(2), cookie(3), cookie(4), cookie(5), cookie(6), cookie(7))
     return process
   }

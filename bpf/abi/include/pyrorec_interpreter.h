@@ -106,14 +106,19 @@ struct pyrorec_python_process {
 	__u16 reserved;
 };
 
-#define PYROREC_COOKIE_SEED 0x9e3779b97f4a7c15ull
 #define PYROREC_COOKIE_FACTOR 0xff51afd7ed558ccdull
+#define PYROREC_COOKIE_STEP 0x3c6ef372fe94f82aull
 
-/* Takes one more word into a cookie. */
-static inline __attribute__((always_inline)) __u64 pyrorec_cookie_add(__u64 cookie, __u64 word)
+/* What the word of that number adds to a cookie: each has a factor of its own, so that they need not wait for one another. */
+static inline __attribute__((always_inline)) __u64 pyrorec_cookie_word(__u32 number, __u64 word)
 {
-	cookie = (cookie ^ word) * PYROREC_COOKIE_FACTOR;
-	return cookie ^ cookie >> 29;
+	return word * (PYROREC_COOKIE_FACTOR + number * PYROREC_COOKIE_STEP);
+}
+
+/* The cookie, of PYROREC_COOKIE_BITS bits. */
+static inline __attribute__((always_inline)) __u64 pyrorec_cookie(__u64 sum)
+{
+	return (sum ^ sum >> 32) * PYROREC_COOKIE_FACTOR >> (64 - PYROREC_COOKIE_BITS);
 }
 
 #endif
