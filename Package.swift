@@ -60,9 +60,9 @@ let package = Package(
     .target(
       name: "TraceFormat", dependencies: ["Base", "CLZ4"], swiftSettings: lifetimes,
       linkerSettings: staticLZ4),
-    // zstd's archive is among `staticBPF`: named here too, it would come before libelf, which needs it after.
+    // The archives of zstd and zlib are among `staticBPF`: named here too, they would come before libelf, which needs them after.
     .target(
-      name: "ObjectFile", dependencies: ["Base", "CDeflate", "CZstd", "CLzma"], swiftSettings: lifetimes,
+      name: "ObjectFile", dependencies: ["Base", "CDeflate", "CZlib", "CZstd", "CLzma"], swiftSettings: lifetimes,
       linkerSettings: [.linkedLibrary(":libdeflate.a"), .linkedLibrary(":liblzma.a")]),
     .target(name: "Profile", dependencies: ["Base", "CZlib"], swiftSettings: lifetimes),
     room("Targets", ["Base"]),
@@ -123,6 +123,7 @@ let package = Package(
 //   PYROREC_TOOLS=1 swift run push-receiver           takes pushes by Pyroscope's rules, for trying uploads without a server
 //   PYROREC_TOOLS=1 swift run segment-copy FROM TO    writes a trace's records again, and says how long it took
 //   PYROREC_TOOLS=1 swift run unwind-tables               builds unwind tables of files, and measures or prints them
+//   PYROREC_TOOLS=1 swift run unwind-threads PID          unwinds a process that stands still (scripts/try-gdb)
 //   PYROREC_TOOLS=1 swift run symbol-names FILE           prints the functions and lines of the addresses it reads
 if Context.environment["PYROREC_TOOLS"] != nil {
   // How long relabelling takes: Benchmarks/relabel.
@@ -138,18 +139,21 @@ if Context.environment["PYROREC_TOOLS"] != nil {
   package.targets.append(
     .executableTarget(
       name: "unwind-tables", dependencies: ["Unwind", "Base"], path: "Benchmarks/UnwindTables", swiftSettings: common,
-      linkerSettings: [.linkedLibrary(":libzstd.a")]))
+      linkerSettings: [.linkedLibrary(":libzstd.a"), .linkedLibrary(":libz.a")]))
+  package.targets.append(
+    .executableTarget(
+      name: "unwind-threads", dependencies: ["Recorder", "TraceFormat", "Base"], path: "Tests/UnwindThreads", swiftSettings: common))
   package.targets.append(
     .executableTarget(
       name: "symbol-names", dependencies: ["Symbolize", "Base"], path: "Benchmarks/Names", swiftSettings: common,
-      linkerSettings: [.linkedLibrary(":libzstd.a")]))
+      linkerSettings: [.linkedLibrary(":libzstd.a"), .linkedLibrary(":libz.a")]))
   // Prints the frames of addresses, for comparing with llvm-symbolizer and for measuring (scripts/compare-dwarf, Benchmarks/):
   //   PYROREC_TOOLS=1 swift build -c release --product dwarf-frames
   package.targets.append(
     .executableTarget(
       name: "dwarf-frames", dependencies: ["DebugInfo", "Base"], path: "Tests/DwarfFrames",
       swiftSettings: common + [.enableExperimentalFeature("Lifetimes")],
-      linkerSettings: [.linkedLibrary(":libzstd.a")]))
+      linkerSettings: [.linkedLibrary(":libzstd.a"), .linkedLibrary(":libz.a")]))
 }
 
 // For scripts/fuzz, nothing else than what is fuzzed, with the sanitizers: quick to build and without other packages.

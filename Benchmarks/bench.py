@@ -2,12 +2,11 @@
 """The benchmarks: see README.md. Every function is a part and adds its rows to the table."""
 import argparse
 import glob
-import random
 import re
-import resource
 import signal
 from benchlib import *
 from python_frames import python
+from symbolizing import dwarf, names
 from unwinding import unwinding
 
 parser = argparse.ArgumentParser()
@@ -393,126 +392,6 @@ def tables():
         table.add("its bytes a row", facts["bytes/row"], None, None, "bytes", 4.5 if facts["rows"] > 20000 else None, "%.2f")
 
 
-# -- names -------------------------------------------------------------------------------------------
-
-def names():
-    """Names from symbol tables, on one thread: a plain load, sort and halving in C, and llvm-symbolizer for fewer addresses."""
-    need("gcc", "swift", "nm")
-    top = os.path.join(HERE, "..")
-    subprocess.run(["swift", "build", "-c", "release", "--product", "symbol-names"], cwd=top, check=True,
-                   env=dict(os.environ, PYROREC_TOOLS="1"), stdout=subprocess.DEVNULL)
-    tool, peer = os.path.join(top, ".build/release/symbol-names"), at("names")
-    subprocess.run(["gcc", "-O2", os.path.join(HERE, "names.c"), "-o", peer], check=True)
-    symbolizer = shutil.which("llvm-symbolizer") or swift_tool("llvm-symbolizer")
-    patterns = [swift_tool("swift-frontend"), swift_tool("clang"), swift_tool("lldb-server"), "/usr/bin/node"]
-
-    def asked(command, addresses):
-        with open(addresses) as source, open(at("names.out"), "w") as out:
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            subprocess.run(command, stdin=source, stdout=out, stderr=subprocess.DEVNULL, check=True)
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-    for path in sorted({os.path.realpath(pattern) for pattern in patterns if os.path.exists(pattern)}):
-        lines = subprocess.run(["nm", "-S", "--defined-only", path], capture_output=True, text=True).stdout.splitlines()
-        functions = [(int(words[0], 16), int(words[1], 16)) for words in (line.split() for line in lines)
-                     if len(words) >= 4 and words[2] in "tTwW"]
-        functions = [function for function in functions if function[1] > 0]
-        if len(functions) < 1000:
-            continue
-        choice = random.Random(1)
-        for name, count in (("many", 1000000), ("few", 100000)):
-            with open(at(name), "w") as out:
-                for start, size in choice.choices(functions, k=count):
-                    out.write("0x%x\n" % (start + choice.randrange(size)))
-        base = os.path.basename(path)
-        results = interleaved(
-            options.rounds,
-            ours=lambda: asked([tool, path, "--quiet"], at("many")), c=lambda: asked([peer, path], at("many")),
-            few=lambda: asked([tool, path], at("few")),
-            llvm=lambda: asked([symbolizer, "--obj=" + path, "--no-inlines", "--no-demangle"], at("few")))
-        found = {name: median(results[name]) for name in results}
-        print("   %s: %d functions, %.1f million addresses a second" % (base, len(functions), 1 / found["ours"]), flush=True)
-        table.add("names of 1,000,000 addresses of %s" % base, found["ours"], "C: sort and halve", found["c"], "s CPU", 1.5, "%.2f")
-        table.add("names of 100,000 addresses of %s (%.0f MB)" % (base, os.path.getsize(path) / 1e6), found["few"], "llvm-symbolizer",
-                  found["llvm"], "s CPU", 0.25, "%.2f")
-# -- dwarf -------------------------------------------------------------------------------------------
-
-def java_addresses(libjvm):
-    """The distinct addresses of a recorded javac in the JVM, as perf saw them."""
-    need("perf", "javac")
-    source = at("Many.java")
-    with open(source, "w") as text:
-        for number in range(1500):
-            text.write("class C%d<T extends Comparable<T>> { java.util.List<T> l = new java.util.ArrayList<>(); int f%d(int x) {"
-                       " return l.stream().filter(y -> y != null).mapToInt(y -> y.hashCode() + x).map(z -> z * %d).sum(); } }\n"
-                       % (number, number, number))
-    data = at("javac.data")
-    run(PERF + ["-F", "4999", "-g", "-o", data, "javac", "-d", at("classes"), source], env={"JAVA_TOOL_OPTIONS": ""})
-    segments = quietly(["readelf", "-lW", libjvm]).splitlines()
-    shift = next(int(w[2], 16) - int(w[1], 16) for w in map(str.split, segments) if w[:1] == ["LOAD"] and "E" in w[6:-1])
-    found = set()
-    for line in quietly(["perf", "script", "-i", data, "--no-inline", "-F", "ip,dso"]).splitlines():
-        words = line.split()
-        if len(words) >= 2 and words[1].endswith("libjvm.so)"):
-            found.add(int(words[0], 16) + shift)
-    return sorted(found)
-
-
-def random_addresses(path, count):
-    sizes = [(int(w[1], 16), int(w[2], 0)) for w in map(str.split, quietly(["readelf", "-sW", path]).splitlines())
-             if len(w) >= 8 and w[3] == "FUNC" and w[6] != "UND" and w[2] != "0"]
-    generator = random.Random(11)
-    chosen = generator.choices(sorted(set(sizes)), [size for _, size in sorted(set(sizes))], k=count)
-    return [start + generator.randrange(size) for start, size in chosen]
-
-
-def dwarf():
-    frames = os.environ.get("FRAMES")
-    if not frames:
-        raise Skipped("dwarf-frames is not built")
-    need("llvm-symbolizer", "objcopy", "readelf")
-    libjvm = next((path for path in glob.glob("/usr/lib/jvm/*/lib/server/libjvm.so")), None)
-    name = re.search("Build ID: (..)(.*)", quietly(["readelf", "-nW", libjvm])) if libjvm else None
-    shipped = "/usr/lib/debug/.build-id/%s/%s.debug" % name.groups() if name else ""
-    if not os.path.exists(shipped):
-        raise Skipped("openjdk-17-dbg is not installed")
-    plain = at("libjvm.debug")
-    run(["objcopy", "--decompress-debug-sections", shipped, plain])
-    crate = None
-    if shutil.which("cargo") and os.path.isdir("/usr/share/cargo/registry/addr2line-0.19.0"):
-        shutil.copytree(os.path.join(HERE, "addr2line"), at("addr2line"), dirs_exist_ok=True)
-        subprocess.run(["cargo", "build", "-q", "--release", "--offline"], cwd=at("addr2line"), check=True)
-        crate = at("addr2line/target/release/addr2line-rate")
-
-    def asked(addresses, *argv):
-        return lambda: run(["sh", "-c", 'exec "$@" < "$0"', addresses, *argv], out=at("frames.txt"))
-
-    def compare(what, addresses, path, goals):
-        file = at("addresses")
-        with open(file, "w") as text:
-            text.write("".join("0x%x\n" % address for address in addresses))
-        tools = {"ours": asked(file, frames, "--count", path),
-                 "llvm": asked(file, "llvm-symbolizer", "--obj=" + path, "--functions=linkage", "--inlines")}
-        if crate:
-            tools["crate"] = asked(file, crate, path)
-        results = interleaved(options.rounds, **tools)
-        wall, cpu, rss = ({name: median([getattr(r, field) for r in results[name]]) for name in tools} for field in ("wall", "cpu", "rss"))
-        said = json.loads(results["ours"][-1].out)
-        what = "%s, %d addresses" % (what, len(addresses))
-        table.add(what, wall["ours"], "llvm-symbolizer", wall["llvm"], "s", goals[0])
-        if crate:
-            assert abs(json.loads(results["crate"][-1].out)["frames"] - said["frames"]) <= 1e-4 * said["frames"]
-            table.add(what, wall["ours"], "addr2line crate", wall["crate"], "s", goals[1])
-            table.add("  CPU", cpu["ours"], "addr2line crate", cpu["crate"], "s CPU")
-        table.add("  resident", rss["ours"], "llvm-symbolizer", rss["llvm"], "MiB", 0.35, "%.0f")
-        table.add("  private", said["private_mib"], None, None, "MiB", goals[2], "%.0f")
-
-    compare("libjvm, a javac recording", java_addresses(libjvm), plain, (0.25, 1, 100))
-    compare("libjvm, random", random_addresses(plain, 100000), plain, (1 / 3, 1, 100))
-    compare("libjvm as shipped (zlib), random", random_addresses(plain, 1000), shipped, (0.6, None, None))
-
-
 # -- help --------------------------------------------------------------------------------------------
 
 def help_():
@@ -523,7 +402,8 @@ def help_():
 
 
 PARTS = {"interrupt": interrupt, "system": system, "fast": fast, "start": start, "copies": copies, "convert": convert,
-         "segments": segments, "tables": tables, "names": names, "dwarf": dwarf, "help": help_,
+         "segments": segments, "tables": tables, "names": lambda: names(table, at, options), "dwarf": lambda: dwarf(table, at, options),
+         "help": help_,
          "unwinding": lambda: unwinding(table, at, options.rounds), "python": lambda: python(table, at, options.rounds)}
 for part in options.parts:
     if part not in PARTS:

@@ -5,71 +5,141 @@ import Symbolize
 // Looks up the addresses of one file, each a hexadecimal number on a line of its own on standard input, and prints for each
 // its functions, innermost first, as `name file:line`, one a line and an empty line behind the last; `??` for none.
 //
-//   symbol-names FILE [--quiet] < ADDRESSES
+//   symbol-names FILE [--quiet] [--alone] [--cache DIRECTORY] [--workers N] < ADDRESSES
 //
-// --quiet prints how many have a name and nothing else: for measuring.
+// --quiet prints how many have a name, the seconds that looking them up took, and the memory: for measuring. --alone looks for
+// no debug file; --cache names where lines are kept between runs.
 
 @main
 enum SymbolNames {
-  static func main() {
+  nonisolated static func main() {
     guard CommandLine.arguments.count >= 2 else { fail("usage: symbol-names FILE [--quiet] < ADDRESSES") }
     let path = CommandLine.arguments[1]
     let image: ImageBytes
     do {
-      image = ImageBytes(try MappedFile(path: path))
+      image = try MappedFileAccess().open(path)
     } catch {
       fail("\(error)")
     }
     let addresses = parse(readAll())
+    let began = now()
     // In ascending order, as the replay asks for them.
-    let sorted = addresses.sorted()
-    let symbolizer = Symbolizer(locator: ImageLocator(recordedCopy: { _ in image }))
-    let found = symbolizer.symbolize(ImageIdentity(path: path), sorted.map { ImageAddress($0) }).symbolizations
+    let order = order(of: addresses)
+    var sorted: [ImageAddress] = []
+    for index in order { sorted.append(ImageAddress(addresses[index])) }
+    var symbolizer = Symbolizer(locator: ImageLocator(recordedCopy: { _ in image }))
+    if CommandLine.arguments.contains("--alone") { symbolizer.locator.access = NoFiles() }
+    if let cache = option("--cache") {
+      guard let directory = try? PreparedLineDirectory(path: cache) else { fail("\(cache): cannot be used") }
+      symbolizer.prepared = PreparedLines(directory)
+    }
+    let found = symbolizer.symbolize(
+      ImageIdentity(path: path), sorted,
+      workers: option("--workers").flatMap { Int($0) } ?? 1
+    ).symbolizations
     if CommandLine.arguments.contains("--quiet") {
+      let seconds = now() - began
       var named = 0
       for case .frames in found { named += 1 }
-      print("\(named) of \(addresses.count)")
+      let status = (try? contents(of: "/proc/self/status", limit: 1 << 16)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+      func kilobytes(_ key: String) -> Int {
+        status.split(separator: "\n").first { $0.hasPrefix(key) }.flatMap { Int($0.filter(\.isNumber)) } ?? 0
+      }
+      print("\(named) of \(addresses.count) in \(seconds) s, \(kilobytes("RssAnon:") / 1024) MiB private, \(kilobytes("VmHWM:") / 1024) MiB")
     } else {
-      printAll(addresses, sorted, found)
+      printAll(order, found)
+    }
+    // Without giving back a hundred thousand names one by one.
+    exit(0)
+  }
+
+  private nonisolated static func option(_ name: String) -> String? {
+    let arguments = CommandLine.arguments
+    return arguments.firstIndex(of: name).flatMap { $0 + 1 < arguments.count ? arguments[$0 + 1] : nil }
+  }
+
+  private nonisolated static func now() -> Double {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+  }
+
+  private struct NoFiles: DebugFileAccess {
+    func status(of path: String) -> DebugFileStatus? { nil }
+    func open(_ path: String) throws(SystemCallError) -> ImageBytes { throw SystemCallError(call: "open", path: path, code: ENOENT) }
+  }
+
+  private nonisolated static func order(of addresses: [UInt64]) -> [Int] {
+    // Loops, not closures: those ask each time whether they are on the main actor.
+    var keys: [UInt64] = []
+    var all: UInt64 = 0
+    for (index, address) in addresses.enumerated() {
+      keys.append(address << 20 | UInt64(index))
+      all |= address
+    }
+    guard addresses.count <= 1 << 20, all < 1 << 44 else { return addresses.indices.sorted { addresses[$0] < addresses[$1] } }
+    keys.sortNumbers(fromBit: 20)
+    var order: [Int] = []
+    order.reserveCapacity(keys.count)
+    for key in keys { order.append(Int(key & 0xfffff)) }
+    return order
+  }
+
+  private nonisolated static func printAll(_ order: [Int], _ found: [Symbolization]) {
+    var places = [Int](repeating: 0, count: order.count)
+    for (place, index) in order.enumerated() { places[index] = place }
+    var out: [UInt8] = []
+    out.reserveCapacity(1 << 17)
+    let noLine = Array(" ??:0\n".utf8)
+    for place in places {
+      if case .frames(let frames) = found[place] {
+        for frame in frames {
+          out += frame.function.utf8
+          if frame.file == nil, frame.line == nil {
+            out += noLine
+            continue
+          }
+          out.append(UInt8(ascii: " "))
+          if let file = frame.file { out += file.utf8 } else { out += [UInt8(ascii: "?"), UInt8(ascii: "?")] }
+          out.append(UInt8(ascii: ":"))
+          append(frame.line ?? 0, &out)
+          out.append(UInt8(ascii: "\n"))
+        }
+      } else {
+        out += [UInt8(ascii: "?"), UInt8(ascii: "?"), UInt8(ascii: "\n")]
+      }
+      out.append(UInt8(ascii: "\n"))
+      if out.count > 1 << 16 { flush(&out) }
+    }
+    flush(&out)
+  }
+
+  private nonisolated static func append(_ number: UInt32, _ out: inout [UInt8]) {
+    var divisor: UInt32 = 1
+    while number / divisor >= 10 { divisor *= 10 }
+    while divisor > 0 {
+      out.append(UInt8(ascii: "0") + UInt8(number / divisor % 10))
+      divisor /= 10
     }
   }
 
-  private static func printAll(_ addresses: [UInt64], _ sorted: [UInt64], _ found: [Symbolization]) {
-    var out: [UInt8] = []
-    for address in addresses {
-      var low = 0
-      var high = sorted.count
-      while low < high {
-        let middle = (low + high) / 2
-        if sorted[middle] < address { low = middle + 1 } else { high = middle }
-      }
-      if case .frames(let frames) = found[low] {
-        for frame in frames {
-          out += frame.function.utf8
-          out.append(UInt8(ascii: " "))
-          out += (frame.file ?? "??").utf8
-          out += ":\(frame.line ?? 0)\n".utf8
-        }
-      } else {
-        out += "??\n".utf8
-      }
-      out.append(UInt8(ascii: "\n"))
-    }
+  private nonisolated static func flush(_ out: inout [UInt8]) {
     var done = 0
     while done < out.count {
       let put = out[done...].withUnsafeBytes { write(1, $0.baseAddress, $0.count) }
-      if put <= 0 { return }
+      if put <= 0 { exit(1) }
       done += put
     }
+    out.removeAll(keepingCapacity: true)
   }
 
-  private static func fail(_ text: String) -> Never {
+  private nonisolated static func fail(_ text: String) -> Never {
     let bytes = Array((text + "\n").utf8)
     _ = write(2, bytes, bytes.count)
     exit(1)
   }
 
-  private static func readAll() -> [UInt8] {
+  private nonisolated static func readAll() -> [UInt8] {
     var all: [UInt8] = []
     var piece = [UInt8](repeating: 0, count: 1 << 20)
     while true {
@@ -79,7 +149,7 @@ enum SymbolNames {
     }
   }
 
-  private static func parse(_ text: [UInt8]) -> [UInt64] {
+  private nonisolated static func parse(_ text: [UInt8]) -> [UInt64] {
     var addresses: [UInt64] = []
     var value: UInt64 = 0
     var hasDigit = false

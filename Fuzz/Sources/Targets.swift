@@ -13,6 +13,7 @@ enum Targets {
   static let all: [Target] = [
     ("elf", elf), ("symbols", symbols), ("gopclntab", gopclntab), ("perfmap", perfMap), ("jitdump", jitDump),
     ("unwind", unwind), ("demangle", demangle), ("records", records), ("segment", segment),
+    ("keptlines", KeptLines.kept), ("streamed", KeptLines.streamed),
   ]
 
   /// Headers, notes, links, compressed sections, and what the recorder would copy.

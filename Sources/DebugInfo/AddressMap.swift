@@ -49,6 +49,18 @@ struct AddressMap: Sendable {
 
   var isEmpty: Bool { entries.isEmpty }
 
+  /// The parts of `range` that are the unit's, ascending; `from` as below.
+  func parts(of range: CodeRange, in unit: Int32, from: inout Int, _ body: (CodeRange) -> Void) {
+    _ = self.unit(at: range.start, from: &from)
+    var index = from
+    while index < entries.count, entries[index].start < range.end {
+      let entry = entries[index]
+      let (start, end) = (max(entry.start, range.start), min(entry.end, range.end))
+      if entry.unit == unit, start < end { body(CodeRange(start: start, end: end)) }
+      index += 1
+    }
+  }
+
   /// The unit at an address; `from` is where the last search ended, and moves on.
   func unit(at address: UInt64, from: inout Int) -> Int32? {
     if from >= entries.count || entries[from].start > address { from = 0 }
@@ -71,11 +83,18 @@ struct AddressMap: Sendable {
 }
 
 /// `.debug_aranges` (DWARF 5, section 6.1.2).
-enum AddressRangeTable {
-  /// The ranges of every set whose unit is in the list, and by unit whether it has a set.
-  static func read(_ section: RawSpan, _ headers: [UnitHeader]) -> (entries: [AddressMap.Entry], isCovered: [Bool]) {
-    var entries: [AddressMap.Entry] = []
-    var isCovered = [Bool](repeating: false, count: headers.count)
+struct AddressRangeTable {
+  /// One unit's ranges; a unit may have several sets.
+  struct Set {
+    /// Bytes into `.debug_info`.
+    var unitStart: Int
+    /// Into `ranges`.
+    var ranges: Range<Int>
+  }
+  private(set) var sets: [Set] = []
+  private(set) var ranges: [CodeRange] = []
+
+  init(_ section: RawSpan) {
     var outer = DwarfCursor(section)
     while !outer.isAtEnd {
       let start = outer.position
@@ -94,22 +113,43 @@ enum AddressRangeTable {
       let addressSize = Int(cursor.u8())
       let segmentSize = cursor.u8()
       guard !cursor.hasFailed, version == 2, segmentSize == 0, addressSize == 8 || addressSize == 4,
-        let place = Int(exactly: unitOffset), let unit = unit(startingAt: place, in: headers)
+        let place = Int(exactly: unitOffset)
       else { continue }
       // Pairs are aligned to their own size, from the start of the set.
       let pair = addressSize * 2
       cursor.skip((pair - (cursor.position - start) % pair) % pair)
+      let first = ranges.count
       while !cursor.isAtEnd {
         let address = cursor.number(size: addressSize)
         let byteCount = cursor.number(size: addressSize)
         if cursor.hasFailed { break }
         // A pair of zeros ends the set; where the linker left out code there is one in the middle, so the length decides.
         let (end, overflow) = address.addingReportingOverflow(byteCount)
-        if byteCount > 0, !overflow { entries.append(AddressMap.Entry(start: address, end: end, unit: Int32(unit))) }
+        if byteCount > 0, !overflow { ranges.append(CodeRange(start: address, end: end)) }
       }
+      sets.append(Set(unitStart: place, ranges: first..<ranges.count))
+    }
+  }
+
+  /// The ranges of every set whose unit is in the list, and by unit whether it has a set.
+  func entries(of headers: [UnitHeader]) -> (entries: [AddressMap.Entry], isCovered: [Bool]) {
+    var entries: [AddressMap.Entry] = []
+    var isCovered = [Bool](repeating: false, count: headers.count)
+    for set in sets {
+      guard let unit = Self.unit(startingAt: set.unitStart, in: headers) else { continue }
       isCovered[unit] = true
+      for range in ranges[set.ranges] {
+        entries.append(AddressMap.Entry(start: range.start, end: range.end, unit: Int32(unit)))
+      }
     }
     return (entries, isCovered)
+  }
+
+  /// The numbers of the sets, by the unit they belong to.
+  var setsByUnit: [Int: [Int]] {
+    var found: [Int: [Int]] = [:]
+    for index in sets.indices { found[sets[index].unitStart, default: []].append(index) }
+    return found
   }
 
   private static func unit(startingAt place: Int, in headers: [UnitHeader]) -> Int? {

@@ -28,7 +28,17 @@ package struct DebugFrames: Sendable {
     /// -1 when no unit has the address.
     var unit: Int32
     var target: Int32
+
+    static let none = Place(unit: -1, target: -1)
   }
+
+  init(units: [UnitFrames], places: [Place]) {
+    self.units = units
+    self.places = places
+  }
+
+  /// Nothing is known of any address.
+  init(noneFor count: Int) { places = [Place](repeating: .none, count: count) }
 
   /// Innermost first; empty when nothing is known of the address.
   package func frames(at index: Int) -> [DebugFrame] {
@@ -107,6 +117,16 @@ struct TextTable: Sendable {
   mutating func finish() -> Int32 {
     ends.append(Int32(bytes.count))
     return Int32(ends.count - 1)
+  }
+
+  var count: Int { ends.count }
+
+  @_lifetime(borrow self)
+  func span(_ number: Int32) -> RawSpan {
+    let start = number == 0 ? 0 : Int(ends[Int(number) - 1])
+    let found = bytes.borrowedBytes.extracting(start..<Int(ends[Int(number)]))
+    // Safe: the bytes are a part of the array, which `self` keeps.
+    return unsafe _overrideLifetime(found, borrowing: self)
   }
 
   func text(_ number: Int32) -> String {

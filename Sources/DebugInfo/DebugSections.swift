@@ -122,13 +122,17 @@ struct DebugSections: Sendable {
   }
   /// By `Name`.
   private var sections: [SectionBytes]
+  /// `.debug_info` where it was left compressed; its bytes are then not among the others.
+  private(set) var packedInfo: PackedInfo?
 
   /// What all sections together may inflate to, as a multiple of the file, and what is always allowed.
   static let maximumInflation: UInt64 = 64
   static let smallByteCount: UInt64 = 64 << 20
 
-  /// - Parameter isSplit: a `.dwo` file or a `.dwp` package, whose sections are named differently.
-  init(_ file: any SharedBytes, isSplit: Bool = false, workers: Int) throws(MalformedInput) {
+  /// - Parameters:
+  ///   - isSplit: a `.dwo` file or a `.dwp` package, whose sections are named differently.
+  ///   - packedFrom: a compressed `.debug_info` that comes to as many bytes is left as it is.
+  init(_ file: any SharedBytes, isSplit: Bool = false, workers: Int, packedFrom: Int = .max) throws(MalformedInput) {
     let elf = try ElfFile(file.bytes)
     let isUnlinked =
       elf.header.type == 1 && !isSplit
@@ -163,7 +167,12 @@ struct DebugSections: Sendable {
           problem: .overLimit(value: UInt64(section.byteCount), limit: allowed))
       }
       allowed -= UInt64(section.byteCount)
+      if entry.name == .info, section.byteCount >= packedFrom {
+        packedInfo = PackedInfo(
+          file: file, section: entry.section, isGNU: entry.isGNU, fileClass: elf.header.fileClass, byteCount: section.byteCount)
+      }
     }
+    if packedInfo != nil { packed.removeAll { $0.name == .info } }
     let work = packed
     let fileClass = elf.header.fileClass
     let inflated = parallelMap(count: work.count, workers: workers) { index -> Result<OwnedBytes, MalformedInput> in
@@ -182,7 +191,7 @@ struct DebugSections: Sendable {
     }
   }
 
-  var isEmpty: Bool { sections[Name.info.rawValue].count == 0 }
+  var isEmpty: Bool { sections[Name.info.rawValue].count == 0 && packedInfo == nil }
 
   var spans: SectionSpans {
     @_lifetime(borrow self) get {
@@ -207,5 +216,24 @@ struct DebugSections: Sendable {
     // Safe: the owner is kept by `self`, too, and its bytes never move.
     let view = unsafe sections[name.rawValue].view
     return unsafe _overrideLifetime(RawSpan(_unsafeBytes: view), borrowing: self)
+  }
+}
+
+/// A compressed `.debug_info` that is read as it is inflated.
+struct PackedInfo: Sendable {
+  let file: any SharedBytes
+  let section: ElfSection
+  let isGNU: Bool
+  let fileClass: ElfHeader.FileClass
+  /// Bytes it inflates to.
+  let byteCount: Int
+
+  var contents: ElfCompressedSection {
+    @_lifetime(borrow self) get throws(MalformedInput) {
+      let bytes = file.bytes.slice(section.fileOffset.rawValue, section.byteCount)
+      let view = try isGNU ? ElfCompressedSection(gnu: bytes) : ElfCompressedSection(bytes, fileClass)
+      // Safe: the bytes are the file's, which `self` keeps.
+      return unsafe _overrideLifetime(view, borrowing: self)
+    }
   }
 }

@@ -57,6 +57,8 @@ struct FunctionWalk: ~Escapable {
   private struct Holder {
     /// -1 outside of every function.
     var node: Int32
+    /// The function of its own that all this is in.
+    var root: Int32
     /// The targets that can still be met below.
     var first: Int32
     var end: Int32
@@ -77,6 +79,14 @@ struct FunctionWalk: ~Escapable {
 
   /// Set while the code of all functions is asked for in place of targets.
   private var collected: [CodeRange]?
+  /// Set when it is asked where the answers of the functions with targets change.
+  private(set) var survey: CodeSurvey?
+
+  /// As `run`, and says of every function with a target where its answers change.
+  mutating func runSurveying() {
+    survey = CodeSurvey()
+    run()
+  }
 
   /// The code of every function: for a unit that does not say which code is its own.
   mutating func allCode() -> [CodeRange] {
@@ -102,13 +112,13 @@ struct FunctionWalk: ~Escapable {
     let header = unit.header
     var cursor = DwarfCursor(spans.info, from: header.firstEntry, to: header.end)
     let format = header.format
-    holders.append(Holder(node: -1, first: 0, end: Int32(targets.count)))
+    holders.append(Holder(node: -1, root: -1, first: 0, end: Int32(targets.count)))
     while !cursor.isAtEnd, holders.count < Self.maximumDepth {
       let start = cursor.position
       let code = cursor.uleb()
       if code == 0 {
         if holders.count > 1 { holders.removeLast() }
-        if ownedCount == targets.count, collected == nil, holders[holders.count - 1].node < 0 { return }
+        if ownedCount == targets.count, collected == nil, survey == nil, holders[holders.count - 1].node < 0 { return }
         continue
       }
       let index = table.index(of: code)
@@ -148,14 +158,31 @@ struct FunctionWalk: ~Escapable {
     let holder = holders[holders.count - 1]
     let isInlined = entry.role == .inlined && holder.node >= 0
     hits.removeAll(keepingCapacity: true)
+    if survey != nil, entry.role == .function, holder.node >= 0, facts.hasCode {
+      // Whether it is met depends on what else is asked for.
+      survey?.isUnsound = true
+      if holder.end == 0 {
+        if entry.hasChildren { skipChildren(sibling: facts.sibling, &cursor, format) }
+        return
+      }
+    }
     // A function inside of another has code of its own.
     let window = isInlined && !mayLackRanges ? Int(holder.first)..<Int(holder.end) : 0..<targets.count
     if facts.hasCode { findHits(facts, in: window) }
+    if !isInlined, ownedCount > 0 { leaveOutOwned() }
+    if survey != nil, facts.hasCode {
+      RangeLists.read(low: facts.low, high: facts.high, list: facts.ranges, unit, spans, into: &ranges)
+      fuel &-= ranges.count
+      survey?.note(ranges, isInlined: isInlined, isHit: !hits.isEmpty)
+    }
     guard !hits.isEmpty else {
       guard entry.hasChildren else { return }
       if isInlined, mayLackRanges || !facts.hasCode {
         let node = add(facts, at: start, parent: holder.node)
-        holders.append(Holder(node: node, first: holder.first, end: holder.end))
+        holders.append(Holder(node: node, root: holder.root, first: holder.first, end: holder.end))
+      } else if isInlined, survey != nil {
+        // No target is below, but places where answers change.
+        holders.append(Holder(node: holder.node, root: holder.root, first: 0, end: 0))
       } else if isExhaustive {
         holders.append(holder)
       } else {
@@ -164,17 +191,36 @@ struct FunctionWalk: ~Escapable {
       return
     }
     let node = add(facts, at: start, parent: isInlined ? holder.node : -1)
+    let root = isInlined ? holder.root : node
     var first = targets.count
     var end = 0
     for run in hits {
       first = min(first, run.lowerBound)
       end = max(end, run.upperBound)
       for target in run {
+        // Of an address that is not its function's it says nothing, but where that cannot say what its code is.
+        if isInlined, !mayLackRanges, owners[target] < root { continue }
         if owners[target] < 0 { ownedCount += 1 }
         owners[target] = node
       }
     }
-    if entry.hasChildren { holders.append(Holder(node: node, first: Int32(first), end: Int32(end))) }
+    if entry.hasChildren { holders.append(Holder(node: node, root: root, first: Int32(first), end: Int32(end))) }
+  }
+
+  /// Where functions overlap the first has the addresses, whatever else is asked for.
+  private mutating func leaveOutOwned() {
+    guard hits.contains(where: { run in run.contains { owners[$0] >= 0 } }) else { return }
+    let runs = hits
+    hits.removeAll(keepingCapacity: true)
+    for run in runs {
+      for target in run where owners[target] < 0 {
+        if let last = hits.last, last.upperBound == target {
+          hits[hits.count - 1] = last.lowerBound..<(target + 1)
+        } else {
+          hits.append(target..<(target + 1))
+        }
+      }
+    }
   }
 
   private mutating func add(_ facts: Facts, at start: Int, parent: Int32) -> Int32 {

@@ -12,12 +12,24 @@ struct LineRow {
   static let none = LineRow(file: noFile, line: 0, column: 0)
 }
 
+/// Takes the rows of a line number program, sequence by sequence.
+protocol RowSink {
+  mutating func begin()
+  mutating func add(_ row: LineRow, at address: UInt64)
+  mutating func end(at address: UInt64)
+}
+
 /// Runs a line number program (DWARF 5, section 6.2) for the addresses that are asked for; no table is built.
 enum LineProgram {
-  /// Sets the rows of those `targets` (ascending) that the program covers and that have none yet.
-  static func run(_ header: LineHeader, _ bytes: RawSpan, _ targets: Span<UInt64>, _ rows: inout MutableSpan<LineRow>) {
-    var cursor = DwarfCursor(bytes, from: header.programStart, to: header.end)
+  /// The rows of `targets` (ascending), the first that covers one counting; `LineRow.none` for those that none covers.
+  static func rows(_ header: LineHeader, _ bytes: RawSpan, _ targets: [UInt64]) -> [LineRow] {
     var search = RowSearch(targets)
+    run(header, bytes, &search)
+    return search.rows
+  }
+
+  static func run<Sink: RowSink>(_ header: LineHeader, _ bytes: RawSpan, _ search: inout Sink) {
+    var cursor = DwarfCursor(bytes, from: header.programStart, to: header.end)
     let opcodeBase = header.opcodeBase
     let steps = header.steps.span
     while !cursor.isAtEnd {
@@ -36,11 +48,11 @@ enum LineProgram {
             advance(header, UInt64(step.operations), &address, &operationIndex)
           }
           row.line = row.line &+ UInt32(bitPattern: Int32(step.line))
-          search.add(row, at: address, &rows)
+          search.add(row, at: address)
           continue
         }
         switch opcode {
-        case 1: search.add(row, at: address, &rows)  // DW_LNS_copy
+        case 1: search.add(row, at: address)  // DW_LNS_copy
         case 2:  // DW_LNS_advance_pc
           advance(header, cursor.uleb(), &address, &operationIndex)
         case 3: row.line = row.line &+ UInt32(truncatingIfNeeded: cursor.sleb())  // DW_LNS_advance_line
@@ -61,7 +73,7 @@ enum LineProgram {
           }
           switch cursor.u8() {
           case 1:  // DW_LNE_end_sequence
-            search.end(at: address, &rows)
+            search.end(at: address)
             cursor.seek(to: start + Int(length))
             break sequence
           case 2:  // DW_LNE_set_address
@@ -95,8 +107,9 @@ enum LineProgram {
 }
 
 /// Hands each row to the targets that lie between it and the next one.
-private struct RowSearch: ~Escapable {
-  private let targets: Span<UInt64>
+private struct RowSearch: RowSink {
+  private let targets: [UInt64]
+  private(set) var rows: [LineRow]
   private var last = LineRow.none
   private var lastAddress: UInt64 = 0
   private var isOpen = false
@@ -104,28 +117,30 @@ private struct RowSearch: ~Escapable {
   private var next = 0
   private var nextTarget: UInt64 = .max
 
-  @_lifetime(copy targets)
-  init(_ targets: Span<UInt64>) { self.targets = targets }
+  init(_ targets: [UInt64]) {
+    self.targets = targets
+    rows = [LineRow](repeating: .none, count: targets.count)
+  }
 
   mutating func begin() { isOpen = false }
 
-  @inline(__always) mutating func add(_ row: LineRow, at address: UInt64, _ rows: inout MutableSpan<LineRow>) {
+  @inline(__always) mutating func add(_ row: LineRow, at address: UInt64) {
     if !isOpen || address < lastAddress {
       find(address)
       isOpen = true
     } else if nextTarget < address {
-      give(upTo: address, &rows)
+      give(upTo: address)
     }
     last = row
     lastAddress = address
   }
 
-  mutating func end(at address: UInt64, _ rows: inout MutableSpan<LineRow>) {
-    if isOpen, nextTarget < address { give(upTo: address, &rows) }
+  mutating func end(at address: UInt64) {
+    if isOpen, nextTarget < address { give(upTo: address) }
     isOpen = false
   }
 
-  @inline(never) private mutating func give(upTo address: UInt64, _ rows: inout MutableSpan<LineRow>) {
+  @inline(never) private mutating func give(upTo address: UInt64) {
     while nextTarget < address {
       if rows[next].file == LineRow.noFile { rows[next] = last }
       step()

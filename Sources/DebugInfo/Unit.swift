@@ -107,9 +107,6 @@ enum ElfText {
     guard offset < UInt64(table.byteCount) else { return table.extracting(0..<0) }
     let start = Int(offset)
     let limit = start + min(maximumByteCount, table.byteCount - start)
-    var end = start
-    // Safe: `end` is below the table's count by the loop's condition.
-    while end < limit, unsafe table.unsafeLoad(fromByteOffset: end, as: UInt8.self) != 0 { end += 1 }
-    return table.extracting(start..<end)
+    return table.extracting(start..<(table.firstIndex(of: 0, in: start..<limit) ?? limit))
   }
 }

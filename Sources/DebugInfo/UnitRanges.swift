@@ -9,7 +9,7 @@ enum UnitRanges {
     let groups = groups(headers, isWanted: isWanted)
     // Lists do not overlap, so there are fewer ranges than the sections have bytes; a file that has one list read again and
     // again is hostile, and none of its units is believed.
-    let limit = sections.spans.ranges.byteCount + sections.spans.rangeLists.byteCount + sections.spans.info.byteCount
+    let limit = maximumCount(sections)
     let total = Mutex(0)
     let parts = parallelMap(count: groups.count, workers: workers) { number -> [AddressMap.Entry] in
       let group = groups[number]
@@ -33,7 +33,12 @@ enum UnitRanges {
     return total.withLock { $0 <= limit } ? parts.flatMap { $0 } : []
   }
 
-  private static func ranges(
+  static func maximumCount(_ sections: DebugSections) -> Int {
+    let spans = sections.spans
+    return spans.ranges.byteCount + spans.rangeLists.byteCount + (sections.packedInfo?.byteCount ?? spans.info.byteCount)
+  }
+
+  static func ranges(
     _ unit: Unit, _ table: AbbreviationTable, _ spans: borrowing SectionSpans
   ) -> [CodeRange] {
     guard unit.tag == .compileUnit || unit.tag == .skeletonUnit else { return [] }

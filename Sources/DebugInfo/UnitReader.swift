@@ -7,7 +7,7 @@ struct UnitReader: ~Escapable {
   fileprivate let headers: [UnitHeader]
   private let alternateHeaders: [UnitHeader]
   /// Where lines and their files are: another file's sections when the units are split ones.
-  private let lineSpans: SectionSpans
+  let lineSpans: SectionSpans
   /// Of split units.
   private let skeleton: Unit?
   /// What the last units refer to, with the place of the unit in its list.
@@ -19,6 +19,8 @@ struct UnitReader: ~Escapable {
   }
   /// Entries that may still be gone past for the scopes of names: a unit's own many times over, and no more.
   private var scopeFuel = 0
+  /// An entry was referred to that is in none of the units.
+  private(set) var lacksUnits = false
   /// Tables of units kept at a time.
   static let maximumLoadedCount = 256
 
@@ -77,25 +79,47 @@ struct UnitReader: ~Escapable {
     return LoadedUnit(unit, table)
   }
 
+  /// What the unit says of addresses, before names and files are looked up.
+  struct Resolved {
+    var nodes: [FunctionNode]
+    /// By target: the innermost function, or -1.
+    var owners: [Int32]
+    var rows: [LineRow]
+  }
+
   /// The frames of ascending addresses that lie in the unit at `index`.
   mutating func frames(unit index: Int, targets: [UInt64]) -> UnitFrames {
+    let loaded = begin(index)
+    let header = lineHeader(loaded.unit)
+    let (nodes, owners, _) = functions(loaded, targets, surveying: false)
+    return frames(unit: index, targets, header, Resolved(nodes: nodes, owners: owners, rows: rows(header, targets)))
+  }
+
+  /// The unit at `index`, to be asked for addresses.
+  mutating func begin(_ index: Int) -> LoadedUnit {
     let loaded = load(.main, index)
-    let unit = loaded.unit
-    scopeFuel = 1 << 22 + 64 * (unit.header.end - unit.header.start)
-    let (nodes, owners) = functions(loaded, targets)
-    var rows = [LineRow](repeating: .none, count: targets.count)
-    let lineUnit = skeleton ?? unit
-    var header: LineHeader?
-    if let offset = lineUnit.statementList {
-      header = LineHeader(lineSpans, at: offset, addressSize: unit.header.format.addressSize)
-      if let header {
-        var span = rows.mutableSpan
-        LineProgram.run(header, lineSpans.line, targets.span, &span)
-      }
-    }
+    scopeFuel = 1 << 22 + 64 * (loaded.unit.header.end - loaded.unit.header.start)
+    return loaded
+  }
+
+  func lineHeader(_ unit: Unit) -> LineHeader? {
+    lineUnit(unit).statementList.flatMap { LineHeader(lineSpans, at: $0, addressSize: unit.header.format.addressSize) }
+  }
+
+  func lineUnit(_ unit: Unit) -> Unit { skeleton ?? unit }
+
+  func rows(_ header: LineHeader?, _ targets: [UInt64]) -> [LineRow] {
+    header.map { LineProgram.rows($0, lineSpans.line, targets) } ?? [LineRow](repeating: .none, count: targets.count)
+  }
+
+  /// The frames of what was found for `targets`.
+  mutating func frames(
+    unit index: Int, _ targets: [UInt64], _ header: LineHeader?, _ resolved: Resolved
+  ) -> UnitFrames {
+    let (nodes, owners, rows) = (resolved.nodes, resolved.owners, resolved.rows)
     var result = UnitFrames()
     result.ends.reserveCapacity(targets.count)
-    var files = FileNames(header, lineUnit)
+    var files = FileNames(header, lineUnit(load(.main, index).unit))
     var names = [NameFacts?](repeating: nil, count: nodes.count)
     var known: [EntryReference: NameFacts] = [:]
     let frameLimit = Self.freeFrames + Self.framesPerTarget * targets.count
@@ -138,13 +162,16 @@ struct UnitReader: ~Escapable {
   }
 
   /// The functions of the targets, and by target the innermost.
-  private func functions(_ loaded: LoadedUnit, _ targets: [UInt64]) -> ([FunctionNode], [Int32]) {
+  /// - Parameter surveying: also says where the answers of the functions with targets change.
+  func functions(
+    _ loaded: LoadedUnit, _ targets: [UInt64], surveying: Bool
+  ) -> ([FunctionNode], [Int32], CodeSurvey?) {
     var walk = FunctionWalk(spans, loaded.unit, loaded.table, targets: targets, isExhaustive: false)
-    walk.run()
+    if surveying { walk.runSurveying() } else { walk.run() }
     var nodes = walk.nodes
     var owners = walk.owners
     let missing = targets.indices.filter { owners[$0] < 0 }
-    guard !missing.isEmpty else { return (nodes, owners) }
+    guard !missing.isEmpty else { return (nodes, owners, walk.survey) }
     // A function where none was looked for, or code of no function.
     var second = FunctionWalk(spans, loaded.unit, loaded.table, targets: missing.map { targets[$0] }, isExhaustive: true)
     second.run()
@@ -155,7 +182,7 @@ struct UnitReader: ~Escapable {
     }
     let found = second.owners
     for (index, target) in missing.enumerated() where found[index] >= 0 { owners[target] = found[index] + shift }
-    return (nodes, owners)
+    return (nodes, owners, walk.survey)
   }
 
   /// Frames of one address; compilers stop far below.
@@ -174,7 +201,7 @@ struct UnitReader: ~Escapable {
   private static let maximumHopCount = 16
 
   /// Follows `DW_AT_abstract_origin` and `DW_AT_specification`.
-  private mutating func name(
+  mutating func name(
     of origin: EntryReference, _ known: inout [EntryReference: NameFacts], _ texts: inout TextTable
   ) -> NameFacts {
     if let found = known[origin] { return found }
@@ -188,7 +215,10 @@ struct UnitReader: ~Escapable {
       next = nil
       hops += 1
       guard let index = UnitHeader.index(of: reference.offset, in: reference.place == .main ? headers : alternateHeaders)
-      else { break }
+      else {
+        lacksUnits = lacksUnits || reference.place == .main
+        break
+      }
       let loaded = load(reference.place, index)
       let unit = loaded.unit
       let source = reference.place == .main ? spans : alternate

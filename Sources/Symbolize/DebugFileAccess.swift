@@ -48,8 +48,16 @@ package struct MappedFileAccess: DebugFileAccess {
     return DebugFileStatus(byteCount: byteCount, modified: Self.modified(status))
   }
 
-  private static func modified(_ status: stat) -> Int64 {
-    Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec)
+  private static func modified(_ status: stat) -> Int64 { nanoseconds(status.st_mtim) }
+
+  private static func nanoseconds(_ time: timespec) -> Int64 { Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec) }
+
+  private static func map(_ file: borrowing OwnedDescriptor, path: String) throws(SystemCallError) -> ImageBytes {
+    let status = try file.status(path: path)
+    let stamp = FileStamp(
+      device: UInt64(status.st_dev), inode: UInt64(status.st_ino), modified: modified(status),
+      changed: nanoseconds(status.st_ctim))
+    return ImageBytes(try MappedFile(file, path: path), stamp: stamp)
   }
 
   package func status(of path: String, below root: String) -> DebugFileStatus? {
@@ -63,11 +71,12 @@ package struct MappedFileAccess: DebugFileAccess {
 
   package func open(_ path: String, below root: String) throws(SystemCallError) -> ImageBytes {
     if root.isEmpty { return try open(path) }
-    return ImageBytes(try MappedFile(try OwnedDescriptor(open: path, below: root), path: root + path))
+    return try Self.map(try OwnedDescriptor(open: path, below: root), path: root + path)
   }
 
   package func open(_ path: String) throws(SystemCallError) -> ImageBytes {
-    ImageBytes(try MappedFile(path: path))
+    // Opening a pipe must not wait for somebody to write to it.
+    try Self.map(try OwnedDescriptor(open: path, O_RDONLY | O_NONBLOCK), path: path)
   }
 
   package func checkDirectory(_ path: String) throws(SystemCallError) {

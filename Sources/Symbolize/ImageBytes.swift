@@ -8,22 +8,26 @@ package final class ImageBytes: Sendable {
   }
   private let owner: Owner
   package let byteCount: Int
+  /// What tells the file from what it was before, and from every other file of this machine; `nil` for bytes in memory.
+  package let stamp: FileStamp?
 
-  package init(_ file: consuming MappedFile) {
+  package init(_ file: consuming MappedFile, stamp: FileStamp? = nil) {
     byteCount = file.byteCount
     owner = .file(file)
+    self.stamp = stamp
   }
 
-  private init(_ memory: consuming ZeroedMemory) {
+  private init(_ memory: consuming ZeroedMemory, stamp: FileStamp? = nil) {
     byteCount = memory.byteCount
     owner = .memory(memory)
+    self.stamp = stamp
   }
 
   /// A copy of `bytes`.
-  package convenience init(_ bytes: [UInt8]) throws(SymbolizeError) {
+  package convenience init(_ bytes: [UInt8], stamp: FileStamp? = nil) throws(SymbolizeError) {
     var builder = try Builder(path: "", byteCount: UInt64(bytes.count))
     builder.write(bytes, at: FileOffset(0))
-    self.init(builder.memory)
+    self.init(builder.memory, stamp: stamp)
   }
 
   /// Whether bytes were read that are not the file's, because it was shortened meanwhile: what came of them is not to be believed.
@@ -75,5 +79,22 @@ package final class ImageBytes: Sendable {
     }
 
     package consuming func finish() -> ImageBytes { ImageBytes(memory) }
+  }
+}
+
+/// A file of this machine as it is now: writing to it, and putting another in its place, changes the time of change, which only
+/// the kernel sets.
+package struct FileStamp: Hashable, Sendable {
+  package var device: UInt64
+  package var inode: UInt64
+  /// Nanoseconds since 1970, as the next one.
+  package var modified: Int64
+  package var changed: Int64
+
+  package init(device: UInt64, inode: UInt64, modified: Int64, changed: Int64) {
+    self.device = device
+    self.inode = inode
+    self.modified = modified
+    self.changed = changed
   }
 }

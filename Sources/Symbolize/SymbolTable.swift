@@ -195,6 +195,20 @@ extension SymbolTable {
     (try? file.miniDebugInfo()).flatMap { $0 }.flatMap { try? ImageBytes($0) }
   }
 
+  /// The addresses of a section; none when it is not in memory.
+  private struct Extent {
+    var start: UInt64 = 0
+    var end: UInt64 = 0
+    var isExecutable = false
+
+    init(_ section: ElfSection) {
+      guard section.isAllocated, let end = section.address.adding(section.byteCount) else { return }
+      start = section.address.rawValue
+      self.end = end.rawValue
+      isExecutable = section.isExecutable
+    }
+  }
+
   private static func collect(
     _ table: borrowing ElfSymbolTable, of file: borrowing ElfFile, in image: ImageBytes, _ candidates: inout [Candidate],
     _ names: inout [StringTable], _ resolvers: inout [UInt64: [Candidate]]
@@ -202,49 +216,51 @@ extension SymbolTable {
     names.append(StringTable(image: image, fileOffset: table.stringsOffset, byteCount: UInt64(table.strings.byteCount)))
     let tableNumber = UInt8(names.count - 1)
     let count = min(table.count, maximumSymbolCount)
-    let sections = file.sections
+    let sections = file.sections.map(Extent.init)
     // Of relocatable files the values are offsets into sections, which are no addresses.
     guard file.header.type != 1 else { return }
     let hasMappingSymbols = file.header.machine == .aarch64
     candidates.reserveCapacity(count)
     var resolverCount = 0
+    let function = ElfSymbol.Kind.function.rawValue
+    let indirectFunction = ElfSymbol.Kind.indirectFunction.rawValue
+    let none = ElfSymbol.Kind.none.rawValue
+    let (undefined, common) = (ElfSymbol.undefinedSection, ElfSymbol.commonSection)
     for index in 0..<count {
       let symbol = table[index]
-      let kind = symbol.kind
-      guard kind == .function || kind == .indirectFunction || kind == .none, symbol.nameOffset != 0 else { continue }
-      let section = table.sectionIndex(of: symbol, at: index)
-      guard section != ElfSymbol.undefinedSection, section != ElfSymbol.commonSection else { continue }
+      // Most symbols of a large program pass here: plain numbers, since calls into another room are not inlined.
+      let kind = symbol.info & 15
+      guard kind == function || kind == indirectFunction || kind == none, symbol.nameOffset != 0 else { continue }
+      let section = symbol.section == 0xffff ? table.sectionIndex(of: symbol, at: index) : UInt32(symbol.section)
+      guard section != undefined, section != common else { continue }
       var limit: UInt64
       if let small = Int(exactly: section), small < sections.count {
         let section = sections[small]
-        guard let end = section.address.adding(section.byteCount), section.isAllocated,
-          section.isExecutable || kind != .none,
-          symbol.value >= section.address.rawValue, symbol.value < end.rawValue
-        else { continue }
-        limit = end.rawValue
+        guard section.isExecutable || kind != none, symbol.value >= section.start, symbol.value < section.end else { continue }
+        limit = section.end
       } else {
         // No section headers, or an absolute address: the segment decides.
-        guard kind != .none, let end = executableEnd(of: symbol.value, in: file) else { continue }
+        guard kind != none, let end = executableEnd(of: symbol.value, in: file) else { continue }
         limit = end
       }
       let first = table.strings.byte(at: Int(symbol.nameOffset)) ?? 0
       guard first != 0 else { continue }
       if first == UInt8(ascii: "$"), hasMappingSymbols, isMappingSymbol(symbol.nameOffset, table.strings) { continue }
-      if first == UInt8(ascii: "."), kind == .none, isAssemblerLabel(symbol.nameOffset, table.strings) { continue }
+      if first == UInt8(ascii: "."), kind == none, isAssemblerLabel(symbol.nameOffset, table.strings) { continue }
       var flags: UInt8 = 0
       var end = symbol.value
       if symbol.byteCount == 0 {
         flags |= Candidate.isSizeless
-        if kind == .none { flags |= Candidate.fillsGaps }
+        if kind == none { flags |= Candidate.fillsGaps }
       } else {
         end = min(symbol.value.addingReportingOverflow(symbol.byteCount).overflow ? .max : symbol.value + symbol.byteCount, limit)
       }
       limit = max(limit, end)
       let candidate = Candidate(
         start: symbol.value, end: end, limit: limit, nameOffset: symbol.nameOffset, table: tableNumber,
-        binding: symbol.binding.rawValue, flags: flags)
+        binding: symbol.info >> 4, flags: flags)
       candidates.append(candidate)
-      if kind == .indirectFunction, resolverCount < maximumResolverCount {
+      if kind == indirectFunction, resolverCount < maximumResolverCount {
         resolvers[symbol.value, default: []].append(candidate)
         resolverCount += 1
       }
@@ -389,7 +405,7 @@ extension SymbolTable {
       var keys: [UInt64] = []
       keys.reserveCapacity(candidates.count)
       for index in candidates.indices { keys.append((candidates[index].start - lowest) << 24 | UInt64(index)) }
-      keys.sort()
+      keys.sortNumbers(fromBit: 24)
       var sorted: [Candidate] = []
       sorted.reserveCapacity(candidates.count)
       for key in keys { sorted.append(candidates[Int(key & 0xff_ffff)]) }

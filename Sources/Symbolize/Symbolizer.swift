@@ -8,10 +8,13 @@ package struct Symbolizer: Sendable {
   package var locator: ImageLocator
   /// Whether functions that were inlined get frames of their own. Without, a function's line is that of the call.
   package var showsInlines: Bool
+  /// Lines that were looked up in an earlier run; `nil` keeps none.
+  package var prepared: PreparedLines?
 
-  package init(locator: ImageLocator, showsInlines: Bool = true) {
+  package init(locator: ImageLocator, showsInlines: Bool = true, prepared: PreparedLines? = nil) {
     self.locator = locator
     self.showsInlines = showsInlines
+    self.prepared = prepared
   }
 
   /// The answers for one image.

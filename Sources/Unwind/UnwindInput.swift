@@ -15,14 +15,15 @@ package enum UnwindInput {
 
   /// In the order of the file; they may touch and overlap.
   ///
-  /// Code is among them only where it is looked at: of Go programs, static programs and C libraries without call frames.
+  /// Code is among them only where it is looked at: of Go programs, static programs, C libraries without call
+  /// frames, and Swift.
   /// - Parameter elf: a file of which the header, both header tables and the section names are there.
   package static func extents(of elf: borrowing ElfFile) -> [Extent] {
     var extents: [Extent] = []
     func append(_ offset: FileOffset, _ byteCount: UInt64) {
       if byteCount > 0 { extents.append(Extent(fileOffset: offset, byteCount: byteCount)) }
     }
-    let looksAtCode = OutermostCode.looksAtCode(of: elf)
+    let looksAtCode = OutermostCode.looksAtCode(of: elf) || X86StackCode.isSwift(elf)
     let searchesData = GoTableLocation.mustSearch(elf)
     var isGo = searchesData && !elf.sections.isEmpty
     for index in elf.sections.indices where elf.sections[index].kind != .noBits {

@@ -41,7 +41,9 @@ struct UnwindSources: Sendable {
     let hasTrampoline = blocks.contains { $0.source == .constant && $0.part == RuleNumber.signal }
     OutermostCode.collect(elf, code, into: &blocks)
     // A C library is in it, and not glibc, which says where signal handlers return to.
-    if OutermostCode.looksAtCode(of: elf), !hasTrampoline { X86StackCode.collect(elf, code, into: &blocks) }
+    if (OutermostCode.looksAtCode(of: elf) && !hasTrampoline) || X86StackCode.isSwift(elf) {
+      X86StackCode.collect(elf, code, into: &blocks)
+    }
     self.sections = sections
     self.blocks = blocks.orderedByAddress()
   }

@@ -4,7 +4,7 @@ import ObjectFile
 /// Builds the unwind table of a file.
 package enum UnwindTableBuilder {
   /// Raised when a file's table comes out differently: what was kept of an older one is then not used.
-  package static let version: UInt32 = 1
+  package static let version: UInt32 = 2
   /// Blocks that one worker takes at a time; the same for any number of workers, so that the table is too.
   static let blocksPerPart = 4096
 

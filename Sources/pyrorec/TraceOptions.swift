@@ -42,6 +42,11 @@ struct SymbolOptions: ParsableArguments {
   @Flag(help: "Ask no server for debug files; what is in the debuginfod cache is used all the same.")
   var offline = false
 
+  @Flag(
+    name: .customLong("no-cache"),
+    help: "Read debug files again and keep nothing of them: lines that were looked up before are otherwise kept for the next run.")
+  var keepsNothing = false
+
   func validate() throws {
     for url in debuginfodURL where !url.hasPrefix("http://") && !url.hasPrefix("https://") {
       throw ValidationError("--debuginfod-url \(url): a URL starts with http:// or https://")
@@ -59,7 +64,21 @@ struct SymbolOptions: ParsableArguments {
       debugDirectories: debugDirectory, sysroot: sysroot, access: files, recordedCopy: { copies.copy(of: $0) },
       processRoots: { roots.paths(for: $0) }, remote: DebuginfodClient(configuration))
     return SymbolizeStage(
-      symbolizer: Symbolizer(locator: locator, showsInlines: !omitsInlines), workers: workers, kernelRelease: trace.reader.header.kernelRelease)
+      symbolizer: Symbolizer(locator: locator, showsInlines: !omitsInlines, prepared: preparedLines), workers: workers,
+      kernelRelease: trace.reader.header.kernelRelease)
+  }
+
+  /// `nil` when there is nowhere to keep them: every run then reads the debug files again.
+  private var preparedLines: PreparedLines? {
+    guard !keepsNothing, let path = Self.cachePath, let directory = try? PreparedLineDirectory(path: path) else { return nil }
+    return PreparedLines(directory)
+  }
+
+  /// Of root the directory of the unwind tables, of others the one for caches.
+  private static var cachePath: String? {
+    if geteuid() == 0 { return "/var/cache/pyrorec" }
+    func value(_ name: String) -> String? { Environment.value(name).flatMap { $0.isEmpty ? nil : $0 } }
+    return (value("XDG_CACHE_HOME") ?? value("HOME").map { $0 + "/.cache" }).map { $0 + "/pyrorec" }
   }
 }
 

@@ -59,7 +59,7 @@ import Testing
         }
       }
     }
-    let (entries, isCovered) = AddressRangeTable.read((set(7) + set(0)).borrowedBytes, headers)
+    let (entries, isCovered) = AddressRangeTable((set(7) + set(0)).borrowedBytes).entries(of: headers)
     #expect(entries.map(\.start) == [0x100, 0x200])
     #expect(isCovered == [true])
   }

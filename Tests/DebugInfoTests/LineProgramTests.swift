@@ -35,10 +35,7 @@ import Testing
     var spans = SectionSpans(empty: table.borrowedBytes)
     spans.line = table.borrowedBytes
     guard let header = LineHeader(spans, at: 0, addressSize: 8) else { return [] }
-    var rows = [LineRow](repeating: .none, count: targets.count)
-    var span = rows.mutableSpan
-    LineProgram.run(header, table.borrowedBytes, targets.span, &span)
-    return rows.map { $0.file == LineRow.noFile ? nil : $0.line }
+    return LineProgram.rows(header, table.borrowedBytes, targets).map { $0.file == LineRow.noFile ? nil : $0.line }
   }
 
   private let end: [UInt8] = [0, 1, 1]  // DW_LNE_end_sequence

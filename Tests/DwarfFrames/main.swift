@@ -54,7 +54,7 @@ let start = now()
 let file: DebugFile
 do {
   let threads = workers
-  let alternate = try alternatePath.map { try DebugFile(try Mapped($0), workers: threads) }
+  let alternate = try alternatePath.map { try DebugFile(try Mapped($0), workers: threads, streamsFrom: .max) }
   let package = try packagePath.map { try Mapped($0) }
   file = try DebugFile(try Mapped(path), alternate: alternate, package: package, workers: threads) { request in
     try? Mapped(request.name.hasPrefix("/") ? request.name : request.directory + "/" + request.name)

@@ -2,6 +2,7 @@ import Base
 import CRecorderABI
 import Glibc
 import ObjectFile
+import Synchronization
 
 @testable import Recorder
 @testable import Unwind
@@ -23,6 +24,8 @@ struct HandMadeStack {
   var isPending = false
   /// Addresses behind a call; only where there are any is there code to be read, in this very process.
   var calls: [UInt64] = []
+  /// What the calls name that name a function: by the address behind the call.
+  var callees: [UInt64: UInt64] = [:]
 
   init() {
     state.sp = Self.base
@@ -69,7 +72,15 @@ struct HandMadeStack {
       rules: rules)
   }
 
+  /// The code lies at one place, and tests run at the same time.
+  private static let codeIsThere = Mutex(())
+
   func unwind(_ interpreter: HostUnwinding.Interpreter? = nil) throws -> HostUnwinding {
+    if calls.isEmpty { return try unwindNow(interpreter) }
+    return try Self.codeIsThere.withLock { _ in try unwindNow(interpreter) }
+  }
+
+  private func unwindNow(_ interpreter: HostUnwinding.Interpreter?) throws -> HostUnwinding {
     let arrays = try UnwindArrays(budget: 1 << 20, maps: nil)
     let store = TableStore(arrays)
     var count = 1
@@ -95,7 +106,14 @@ struct HandMadeStack {
         throw SystemCallError(call: "mmap", path: "code", code: errno)
       }
       // CALL rax
-      for call in calls { code?.storeBytes(of: 0xd0ff, toByteOffset: Int(call - Self.code) - 2, as: UInt16.self) }
+      for call in calls where callees[call] == nil {
+        code?.storeBytes(of: 0xd0ff, toByteOffset: Int(call - Self.code) - 2, as: UInt16.self)
+      }
+      // CALL rel32
+      for (call, callee) in callees {
+        code?.storeBytes(of: 0xe8, toByteOffset: Int(call - Self.code) - 5, as: UInt8.self)
+        code?.storeBytes(of: Int32(truncatingIfNeeded: callee &- call), toByteOffset: Int(call - Self.code) - 4, as: Int32.self)
+      }
     }
     defer { if !calls.isEmpty { munmap(code, Int(Self.codeBytes)) } }
     var state = state

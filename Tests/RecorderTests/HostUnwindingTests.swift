@@ -194,6 +194,26 @@ struct HostUnwindingTests {
     #expect(found.guesses == UInt8(PYROREC_GUESS_RETURN_ADDRESS) && found.firstGuess == 1)
   }
 
+  @Test func `across a switch of stacks the caller is found below the frame pointer, by its call and its own rule`() throws {
+    for callee in [code + 0x1000, code + 0x1800] {
+      var stack = HandMadeStack()
+      stack.add(0x1000, RuleNumber.switchedStack)
+      stack.add(0x2000, HandMadeStack.sp(32, fpAt: -16))
+      stack.add(0x3000, RuleNumber.stop)
+      stack.state.pc = code + 0x1010
+      stack.state.fp = HandMadeStack.base + 32
+      // What an earlier call left, where it goes on, the caller's 16 bytes, its caller's frame pointer and return address.
+      stack.words = [code + 0x2008, code + 0x2008, 7, 7, 0, code + 0x3001]
+      stack.calls = [code + 0x2008]
+      stack.callees = [code + 0x2008: callee]
+      let found = try stack.unwind()
+      // A call of something else was not it: then only the frame pointer leads on, past the caller.
+      let caller = callee == code + 0x1000 ? [code + 0x2008] : []
+      #expect(found.frames == [code + 0x1010] + caller + [code + 0x3001])
+      #expect(result(found) == .complete && found.guesses == 0)
+    }
+  }
+
   @Test func `without a table yet it stops where it is, to go on later`() throws {
     var stack = HandMadeStack()
     stack.add(0x1000, HandMadeStack.sp(8))

@@ -109,9 +109,17 @@ struct GoTable {
           GoTable.Function(offset: 0xa0, name: "runtime.nanotime1", steps: [(0, 4), (24, 0x1c)]),
           GoTable.Function(offset: 0xc0, name: "runtime.sigreturn", steps: [(0, 0x20)]),
           GoTable.Function(offset: 0xe0, name: "runtime.memmove", steps: [(0, 0x20)]),
-          GoTable.Function(offset: 0x100, name: "", steps: []),
+          GoTable.Function(offset: 0x100, name: "runtime.clone.abi0", steps: [(0, 0x20)]),
+          GoTable.Function(offset: 0x120, name: "main.thin", steps: [(0, 4), (8, 0x10), (0, 0x0c)]),
+          GoTable.Function(offset: 0x140, name: "", steps: []),
         ]
       ).bytes
+    // sub $8, %rsp; mov %rbp, (%rsp); lea (%rsp), %rbp
+    let thin: [UInt8] = [0x48, 0x83, 0xec, 8, 0x48, 0x89, 0x2c, 0x24, 0x48, 0x8d, 0x2c, 0x24]
+    file.code.replaceSubrange(0x120..<0x12c, with: thin)
+    // syscall; test %eax, %eax; je 1f; ret; 1: call *%r12
+    let clone: [UInt8] = [0x0f, 0x05, 0x85, 0xc0, 0x74, 0x01, 0xc3, 0x41, 0xff, 0xd4]
+    file.code.replaceSubrange(0x100..<0x10a, with: clone)
     return file
   }
 
@@ -133,12 +141,15 @@ struct GoTable {
     #expect(found(0x40) == [8, 0] && found(0x41) == [16, -16] && found(0x48) == [48, -16])
     #expect(found(0x58) == [16, -16] && found(0x59) == [8, 0])
     #expect(found(0x60) == [Int32(RuleNumber.stop)] && found(0x7e) == [Int32(RuleNumber.stop)])
-    #expect(found(0x80) == [Int32(RuleNumber.framePointer)])
+    #expect(found(0x80) == [Int32(RuleNumber.switchedStack)])
     #expect(found(0xa0) == [8, 0] && found(0xa4) == [32, 0] && found(0xae) == [Int32(RuleNumber.framePointer)])
     #expect(found(0xbf) == [Int32(RuleNumber.signal)])  // one byte early
     #expect(found(0xc0) == [Int32(RuleNumber.signal)])
     #expect(found(0xe0) == [8, 0])
-    #expect(found(0x100) == [Int32(RuleNumber.none)])
+    // The parent returns, the child has nowhere to.
+    #expect(found(0x102) == [8, 0] && found(0x106) == [8, 0] && found(0x109) == [Int32(RuleNumber.stop)])
+    #expect(found(0x124) == [16, 0] && found(0x128) == [16, -16] && found(0x130) == [16, -16] && found(0x134) == [8, 0])
+    #expect(found(0x140) == [Int32(RuleNumber.none)])
   }
 
   @Test("without section headers Go's table is found by its magic number")

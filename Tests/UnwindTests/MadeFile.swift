@@ -14,6 +14,8 @@ struct MadeFile {
   /// Of the code, as other names than `.text` make it mean something else.
   var codeName = ".text"
   var hasSections = true
+  /// Of a further section with a few bytes in it.
+  var otherName = ""
   /// Functions, as offsets into the code and sizes, in a symbol table.
   var functions: [(UInt64, UInt64)] = []
   var entry: UInt64 = 0
@@ -52,6 +54,7 @@ struct MadeFile {
     if !ehFrame.isEmpty { sections.append((name(".eh_frame"), 1, 2, Self.framesAddress, framesAt, UInt64(ehFrame.count))) }
     if !debugFrame.isEmpty { sections.append((name(".debug_frame"), 1, 0, 0, debugAt, UInt64(debugFrame.count))) }
     if !goTable.isEmpty { sections.append((name(".gopclntab"), 1, 2, Self.goAddress, goAt, UInt64(goTable.count))) }
+    if !otherName.isEmpty { sections.append((name(otherName), 1, 2, Self.framesAddress + 0x10000, framesAt, 8)) }
     if !functions.isEmpty { sections.append((name(".symtab"), 2, 0, 0, symbolsAt, UInt64(symbols.count))) }
     sections.append((name(".shstrtab"), 3, 0, 0, 0, 0))
     let namesAt = place(names)

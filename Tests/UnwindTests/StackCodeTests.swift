@@ -66,6 +66,48 @@ import Unwind
     #expect(found(table, 6) == nil)
   }
 
+  @Test("a move to %r12 is none to %rsp, conditional or not")
+  func extendedRegisters() throws {
+    let table = try table([
+      0x50,  // 0: push %rax
+      0x44, 0x0f, 0x45, 0xe0,  // 1: cmovne %eax, %r12d
+      0x4c, 0x8b, 0xe0,  // 5: mov %rax, %r12
+      0x0f, 0x45, 0xe0,  // 8: cmovne %eax, %esp
+      0x58, 0xc3,  // 11: pop %rax; ret
+    ])
+    #expect(found(table, 5) == [16, 0] && found(table, 8) == [16, 0] && found(table, 11) == nil)
+  }
+
+  @Test("a function written in assembly, whose symbol says no size, goes on to the next one")
+  func withoutSize() throws {
+    var file = MadeFile()
+    file.code = [0x50, 0x90, 0x58, 0xc3, 0x53, 0x5b, 0xc3] + [UInt8](repeating: 0xcc, count: 0x100)
+    file.entry = start + 0x100
+    file.functions = [(0, 0), (4, 3)]
+    let table = try UnwindTableBuilder.build(file.bytes.borrowedBytes)
+    #expect(found(table, 0) == [8, 0] && found(table, 1) == [16, 0] && found(table, 3) == [8, 0])
+    #expect(found(table, 4) == [8, 0] && found(table, 5) == [16, 0])
+    #expect(found(table, 0x80) == nil)
+  }
+
+  @Test("functions without call frames are followed in a file with Swift in it, and in no other library")
+  func swift() throws {
+    for section in ["swift5_typeref", "swift_", "other"] {
+      var frames = Frames()
+      frames.common()
+      frames.function(start, 4, [0x0e, 0x20])
+      frames.end()
+      var file = MadeFile()
+      file.ehFrame = frames.bytes
+      file.code = [0x50, 0x90, 0x58, 0xc3, 0x53, 0x5b, 0xc3] + [UInt8](repeating: 0xcc, count: 0x100)
+      file.functions = [(0, 4), (4, 3)]
+      file.otherName = section
+      let table = try UnwindTableBuilder.build(file.bytes.borrowedBytes)
+      #expect(found(table, 0) == [32, 0], "call frames say more than code")
+      #expect((found(table, 5) == [16, 0]) == (section == "swift5_typeref"))
+    }
+  }
+
   @Test("any bytes as code end soon and do not trap")
   func random() throws {
     var random = SeededGenerator(seed: 5)

@@ -24,6 +24,13 @@ struct host_environment {
 };
 typedef const struct host_environment *environment;
 
+static int environment_read_process(environment env, void *to, u32 bytes, u64 address)
+{
+	if (!env->memory->process)
+		return 1;
+	return pyrorec_read_process(env->memory->process, to, bytes, address) != (long)bytes;
+}
+
 static int environment_read(environment env, void *to, u32 bytes, u64 address)
 {
 	const struct pyrorec_host_memory *memory = env->memory;
@@ -33,16 +40,12 @@ static int environment_read(environment env, void *to, u32 bytes, u64 address)
 		memcpy(to, memory->stack + offset, bytes);
 		return 0;
 	}
-	return 1;
+	return memory->is_standing ? environment_read_process(env, to, bytes, address) : 1;
 }
 
 static int environment_read_code(environment env, void *to, u32 bytes, u64 address)
 {
-	if (!environment_read(env, to, bytes, address))
-		return 0;
-	if (!env->memory->process)
-		return 1;
-	return pyrorec_read_process(env->memory->process, to, bytes, address) != (long)bytes;
+	return environment_read(env, to, bytes, address) && environment_read_process(env, to, bytes, address);
 }
 
 /* A stack that goes on above its copy is cut there; anything else was never there. */
@@ -99,7 +102,7 @@ static void environment_push(environment env, u32 index, u64 pc)
 		env->frames[index] = pc;
 }
 
-static int environment_read_process(environment env, void *to, u32 bytes, u64 address)
+static int environment_read_structure(environment env, void *to, u32 bytes, u64 address)
 {
 	const struct pyrorec_host_memory *memory = env->memory;
 

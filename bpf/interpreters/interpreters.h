@@ -6,7 +6,7 @@
  *
  * Whoever includes this defines, beside what unwinder.h asks for:
  *
- *   int environment_read_process(environment, void *to, u32 bytes, u64 address)      0 when all of it could be read
+ *   int environment_read_structure(environment, void *to, u32 bytes, u64 address)      0 when all of it could be read
  *   u64 environment_thread_pointer(environment)                                      what pthread_self() is
  *   int environment_is_news(environment, u64 code)                                   whether that code was not seen lately
  *   u64 environment_thread(environment, struct unwinder *)                           what was remembered of the thread; 0

@@ -86,7 +86,7 @@ UNWIND_INLINE int python_take_thread(environment env, struct unwinder *u, u64 th
 	const struct pyrorec_python_process *p = &python->process;
 	u64 frame, cframe = 0;
 
-	if (environment_read_process(env, python->bytes, python_count(p->thread_bytes), thread))
+	if (environment_read_structure(env, python->bytes, python_count(p->thread_bytes), thread))
 		return -1;
 	if (python_field(python->bytes, p->thread_id) != python->self)
 		return 0;
@@ -94,7 +94,7 @@ UNWIND_INLINE int python_take_thread(environment env, struct unwinder *u, u64 th
 		frame = python_field(python->bytes, p->thread_frame);
 	} else {
 		cframe = python_field(python->bytes, p->thread_cframe);
-		if (environment_read_process(env, &frame, 8, cframe + p->cframe_current))
+		if (environment_read_structure(env, &frame, 8, cframe + p->cframe_current))
 			return 0;
 	}
 	if (!frame || (python->asked_for_others && thread == python->taken))
@@ -121,7 +121,7 @@ UNWIND_INLINE int python_find_thread(environment env, struct unwinder *u)
 		python->phase = UNWIND_PYTHON_THREADS;
 		python->thread = 0;
 		python->threads_left = UNWIND_PYTHON_THREADS_LIMIT;
-		if (environment_read_process(env, &python->interpreter, 8, p->interpreters))
+		if (environment_read_structure(env, &python->interpreter, 8, p->interpreters))
 			return python_fail(env, u, PYROREC_INTERPRETER_UNREADABLE);
 		thread = environment_thread(env, u);
 		if (thread)
@@ -144,8 +144,8 @@ UNWIND_INLINE int python_find_thread(environment env, struct unwinder *u)
 		}
 		if (!next)
 			return python_fail(env, u, PYROREC_INTERPRETER_NO_THREAD);
-		if (environment_read_process(env, &python->thread, 8, next + p->interpreter_threads) ||
-		    environment_read_process(env, &python->interpreter, 8, next + p->interpreter_next))
+		if (environment_read_structure(env, &python->thread, 8, next + p->interpreter_threads) ||
+		    environment_read_structure(env, &python->interpreter, 8, next + p->interpreter_next))
 			return python_fail(env, u, PYROREC_INTERPRETER_UNREADABLE);
 		return 0;
 	}
@@ -174,7 +174,7 @@ UNWIND_INLINE int python_cookie(environment env, struct unwinder *u, u64 code, u
 		*cookie = known->cookie;
 		return 0;
 	}
-	if (environment_read_process(env, python->bytes, python_count(p->code_bytes), code))
+	if (environment_read_structure(env, python->bytes, python_count(p->code_bytes), code))
 		return PYROREC_INTERPRETER_UNREADABLE;
 	if (p->code_type && python_field(python->bytes, p->object_type) != p->code_type)
 		return PYROREC_INTERPRETER_NO_CODE;
@@ -183,7 +183,7 @@ UNWIND_INLINE int python_cookie(environment env, struct unwinder *u, u64 code, u
 		found += pyrorec_cookie_word(i, python_field(python->bytes, p->cookie_words[i]));
 	if (p->code_name != PYROREC_OFFSET_NONE) {
 		word = python_field(python->bytes, p->code_name);
-		if (environment_read_process(env, &word, 8, word + p->string_hash))
+		if (environment_read_structure(env, &word, 8, word + p->string_hash))
 			return PYROREC_INTERPRETER_UNREADABLE;
 		found += pyrorec_cookie_word(PYROREC_PYTHON_COOKIE_WORDS, word);
 	}
@@ -210,7 +210,7 @@ UNWIND_INLINE const u8 *python_frame_bytes(environment env, struct unwinder *u)
 	if (python->window_bytes < bytes || offset > python->window_bytes - bytes) {
 		below = python->process.style == PYROREC_PYTHON_FRAME_A_CALL ? 0 : address & 4095;
 		python->window_bytes = 0;
-		if (environment_read_process(env, python->window, below + bytes, address - below))
+		if (environment_read_structure(env, python->window, below + bytes, address - below))
 			return 0;
 		python->window_base = address - below;
 		python->window_bytes = below + bytes;
@@ -244,7 +244,7 @@ UNWIND_INLINE int python_is_elsewhere(environment env, struct unwinder *u)
 
 	u->frame_count = u->interpreter.first;
 	python->frame = python->first;
-	if (python->asked_for_others || environment_read_process(env, &python->interpreter, 8, python->process.interpreters))
+	if (python->asked_for_others || environment_read_structure(env, &python->interpreter, 8, python->process.interpreters))
 		return python_end(u);
 	python->asked_for_others = 1;
 	python->phase = UNWIND_PYTHON_THREADS;

@@ -181,7 +181,7 @@ UNWIND_INLINE void environment_push(environment env, u32 index, u64 pc)
 	env->sample.words[index & (PYROREC_MAX_USER_WORDS - 1)] = pc;
 }
 
-UNWIND_INLINE int environment_read_process(environment env, void *to, u32 bytes, u64 address)
+UNWIND_INLINE int environment_read_structure(environment env, void *to, u32 bytes, u64 address)
 {
 	return bpf_probe_read_user(to, bytes, (void *)address);
 }

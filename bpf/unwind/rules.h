@@ -52,6 +52,8 @@ UNWIND_INLINE int unwind_return(struct unwinder *u, u64 pc, u64 cfa)
 	return 0;
 }
 
+#include "switch.h"
+
 UNWIND_INLINE int unwind_return_from(environment env, struct unwinder *u, u64 cfa, u64 address)
 {
 	u64 pc;
@@ -141,6 +143,8 @@ UNWIND_INLINE int unwind_by_rule(environment env, struct unwinder *u, const stru
 		cfa = base;
 		cfa += (s64)rule->cfa_add;
 	}
+	if (unwind_is_disproven(u, cfa))
+		return 0;
 	if (rule->ra_kind == PYROREC_VALUE_AT_CFA) {
 		if (unwind_word(env, u, cfa + (s64)rule->ra_offset, &pc))
 			return unwind_end(u, environment_unreadable(env, cfa));
@@ -169,6 +173,8 @@ UNWIND_INLINE int unwind_by_number(environment env, struct unwinder *u, u32 numb
 			return unwind_guess(env, u, PYROREC_UNWIND_UNSUPPORTED_RULE);
 		return unwind_by_rule(env, u, rule);
 	}
+	if (unwind_is_disproven(u, 0))
+		return 0;
 	switch (number) {
 	case PYROREC_RULE_STOP:
 		return unwind_end(u, PYROREC_UNWIND_COMPLETE);
@@ -181,10 +187,11 @@ UNWIND_INLINE int unwind_by_number(environment env, struct unwinder *u, u32 numb
 	case PYROREC_RULE_SIGNAL:
 		return unwind_signal(env, u);
 	case PYROREC_RULE_FRAME_POINTER:
-		value = s->fp;
-		if (unwind_word(env, u, value, &s->fp))
-			return unwind_end(u, environment_unreadable(env, value));
-		return unwind_return_from(env, u, value + 16, value + 8);
+		return unwind_by_frame_pointer(env, u);
+#if !defined(__TARGET_ARCH_arm64)
+	case PYROREC_RULE_SWITCHED_STACK:
+		return unwind_begin_switch(u);
+#endif
 	case UNWIND_RULE_NO_TABLE:
 		return unwind_guess(env, u, PYROREC_UNWIND_NO_TABLE);
 	case PYROREC_RULE_UNSUPPORTED:

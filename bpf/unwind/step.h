@@ -71,13 +71,22 @@ UNWIND_INLINE int unwind_step(environment env, struct unwinder *u)
 		if (unwind_word(env, u, u->scan_address, &word))
 			return unwind_end(u, u->reason);
 		address = word - 1;
+	} else if (u->mode == UNWIND_SWITCH) {
+		if (!u->switch_left)
+			return unwind_by_frame_pointer(env, u);
+		u->switch_left -= 1;
+		if (unwind_word(env, u, u->scan_address, &word))
+			word = 0;
+		address = word - 1;
 	} else if (s->flags & PYROREC_STATE_RETURN_ADDRESS) {
 		address -= 1;
 	}
-	if (u->mode == UNWIND_SCAN || !environment_cached(env, u, address, &found)) {
+	if (u->mode >= UNWIND_SCAN || !environment_cached(env, u, address, &found)) {
 		mapping = unwind_mapping_at(env, u, address);
 		if (u->mode == UNWIND_SCAN)
 			return unwind_judge_word(env, u, mapping, word);
+		if (u->mode == UNWIND_SWITCH)
+			return unwind_judge_switch(env, u, mapping, word);
 		if (!mapping)
 			return unwind_without_mapping(env, u);
 		found = unwind_rule_at(env, mapping, address);

@@ -50,10 +50,13 @@ typedef __s64 s64;
 #define UNWIND_WINDOW_LEAST 1024
 /* Words looked at for return addresses, in one sample. */
 #define UNWIND_SCAN_WORDS 256
+/* Words below the frame pointer looked at for the call that switched stacks, in one sample. */
+#define UNWIND_SWITCH_WORDS 64
 /* Thread states of an interpreter that are looked at for one thread. */
 #define UNWIND_PYTHON_THREADS_LIMIT 1024
 /* Steps in one sample: frames, words of scans, an interpreter's thread states. */
-#define UNWIND_MAX_STEPS (PYROREC_MAX_USER_WORDS + UNWIND_SCAN_WORDS + UNWIND_PYTHON_THREADS_LIMIT + 8)
+#define UNWIND_MAX_STEPS \
+	(PYROREC_MAX_USER_WORDS + UNWIND_SCAN_WORDS + UNWIND_SWITCH_WORDS + UNWIND_PYTHON_THREADS_LIMIT + 8)
 /* Room for a page of an interpreter's frames, and one that begins at its end. A power of two. */
 #define UNWIND_PYTHON_WINDOW 8192
 #define UNWIND_PYTHON_CODES 64
@@ -70,8 +73,10 @@ enum unwind_mode {
 	UNWIND_CHECK_GUESS = 1,
 	/* Look at one word of the stack: is it a return address? */
 	UNWIND_SCAN = 2,
+	/* Look at one word below the frame pointer: is it behind the call that switched stacks? */
+	UNWIND_SWITCH = 3,
 	/* Take one frame of the interpreter that the native frame above ran. */
-	UNWIND_INTERPRETER = 3,
+	UNWIND_INTERPRETER = 4,
 };
 
 /* The call of an interpreter whose frames are being taken. */
@@ -160,6 +165,12 @@ struct unwinder {
 	u8 guess_reason;
 	u16 first_guess;
 	u16 reserved;
+	/* Where stacks were switched, and whether `state` is a caller of it that its own rule has yet to bear out. */
+	u64 switch_pc;
+	u64 switch_fp;
+	u32 switch_frame;
+	u16 switch_left;
+	u16 is_unproven;
 	u64 window_base;
 	u64 window_bytes;
 	u8 window[UNWIND_WINDOW_BYTES + 8];
@@ -179,6 +190,8 @@ UNWIND_INLINE void unwind_begin(struct unwinder *u)
 	u->guesses = 0;
 	u->guess_reason = 0;
 	u->first_guess = 0;
+	u->switch_left = UNWIND_SWITCH_WORDS;
+	u->is_unproven = 0;
 	u->window_base = 0;
 	u->window_bytes = 0;
 	u->python.is_there = 0;

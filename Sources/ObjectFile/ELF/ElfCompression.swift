@@ -5,12 +5,12 @@ import CZstd
 /// The contents of a compressed section, not yet inflated: with `SHF_COMPRESSED` (System V gABI, chapter 4, "Section
 /// Compression"; zlib and zstd), or named `.zdebug_…` as GNU tools did before that.
 package struct ElfCompressedSection: ~Escapable {
-  private enum Method { case zlib, zstd }
+  enum Method { case zlib, zstd }
 
   /// Bytes it inflates to.
   package let byteCount: Int
-  private let method: Method
-  private let packed: RawSpan
+  let method: Method
+  let packed: RawSpan
   /// Bytes before the packed ones.
   private let headerByteCount: Int
 
@@ -67,11 +67,13 @@ package struct ElfCompressedSection: ~Escapable {
       case .zlib: unsafe Self.inflateZlib(packed, into: buffer)
       case .zstd: unsafe Self.inflateZstd(packed, into: buffer)
       }
-    guard isWhole else {
-      throw MalformedInput(
-        field: "compressed data", offset: FileOffset(UInt64(headerByteCount)),
-        problem: .inconsistent("does not inflate to the \(byteCount) bytes its header states"))
-    }
+    guard isWhole else { throw damaged }
+  }
+
+  var damaged: MalformedInput {
+    MalformedInput(
+      field: "compressed data", offset: FileOffset(UInt64(headerByteCount)),
+      problem: .inconsistent("does not inflate to the \(byteCount) bytes its header states"))
   }
 
   private static func inflateZstd(_ packed: RawSpan, into buffer: UnsafeMutableRawBufferPointer) -> Bool {

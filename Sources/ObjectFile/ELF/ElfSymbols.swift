@@ -117,10 +117,7 @@ package enum ElfStrings {
   package static func string(at offset: Int, in table: RawSpan, limit: Int = maximumNameByteCount) -> RawSpan {
     guard offset >= 0, offset < table.byteCount else { return table.extracting(0..<0) }
     let limit = offset + min(limit, table.byteCount - offset)
-    var end = offset
-    // Safe: `end` is below the table's count by the loop's condition.
-    while end < limit, unsafe table.unsafeLoad(fromByteOffset: end, as: UInt8.self) != 0 { end += 1 }
-    return table.extracting(offset..<end)
+    return table.extracting(offset..<(table.firstIndex(of: 0, in: offset..<limit) ?? limit))
   }
 }
 

@@ -47,11 +47,8 @@ package struct ElfVersions: Hashable, Sendable {
   package static func plainNameByteCount(_ name: RawSpan) -> Int {
     // MSVC's manglings begin with ? and hold @ as a matter of course.
     if name.byte(at: 0) == 0x3f { return name.byteCount }
-    // Safe: `index` is within the name by the loop's bounds.
-    for index in 0..<name.byteCount where unsafe name.unsafeLoad(fromByteOffset: index, as: UInt8.self) == 0x40 {
-      return index == 0 ? name.byteCount : index
-    }
-    return name.byteCount
+    guard let index = name.firstIndex(of: 0x40, in: 0..<name.byteCount), index > 0 else { return name.byteCount }
+    return index
   }
 
   @_lifetime(copy file)

@@ -29,9 +29,10 @@ struct HostUnwinding {
   ///   - mappings: which of the arrays' mappings are the address space.
   ///   - stack: memory from `state.sp` rounded down to 8.
   ///   - process: its code is looked at in a scan for return addresses; 0 for nowhere.
+  ///   - isStanding: whether what is not in `stack` can be read from the process, because it does not run.
   init(
     from state: pyrorec_unwind_state, after frames: [UInt64], in arrays: UnwindArrays, mappings: Range<Int>, stack: [UInt8],
-    process: UInt32, interpreter: Interpreter? = nil
+    process: UInt32, isStanding: Bool = false, interpreter: Interpreter? = nil
   ) {
     var state = state
     var buffer = [UInt64](repeating: 0, count: Self.maximumFrames)
@@ -57,6 +58,7 @@ struct HostUnwinding {
         unsafe memory.stack_address = state.sp & ~7
         unsafe memory.stack_bytes = UInt64(stack.count)
         unsafe memory.process = Int32(truncatingIfNeeded: process)
+        unsafe memory.is_standing = isStanding ? 1 : 0
         guard var interpreter else {
           unsafe pyrorec_unwind_on_host(&memory, &state, buffer.baseAddress, &found)
           return

@@ -104,9 +104,15 @@ final class TableWorkshop: TableSource, Sendable {
     _ = unsafe Glibc.write(descriptor, &one, 8)
   }
 
-  private func table(_ order: TableOrder) -> UnwindTable? {
+  private func table(_ order: TableOrder) -> UnwindTable? { order.build(cache: cache) }
+}
+
+extension TableOrder {
+  /// - Parameter cache: where a large table may be kept already, and is kept otherwise.
+  /// - Returns: `nil` when the file cannot be read or does not say how to unwind its code.
+  func build(cache: TableCacheDirectory?) -> UnwindTable? {
     let table: UnwindTable?
-    switch order.source {
+    switch source {
     case .vdso(let range):
       // Safe: the kernel maps the vDSO for the life of the process.
       guard let start = unsafe UnsafeRawPointer(bitPattern: UInt(range.lowerBound)) else { return nil }
@@ -116,8 +122,8 @@ final class TableWorkshop: TableSource, Sendable {
       let duplicate = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
       guard duplicate >= 0 else { return nil }
       let file = OwnedDescriptor(owning: duplicate)
-      guard let memory = try? TableFile.read(file, path: order.path) else { return nil }
-      table = keptOrBuilt(memory.bytes)
+      guard let memory = try? TableFile.read(file, path: path) else { return nil }
+      table = Self.keptOrBuilt(memory.bytes, cache)
     }
     guard let table, !table.rows.isEmpty else { return nil }
     return table
@@ -126,13 +132,13 @@ final class TableWorkshop: TableSource, Sendable {
   /// Building takes most where the file is large; a small file is built faster than it is looked up.
   private static let leastKeptRows = 4096
 
-  private func keptOrBuilt(_ file: RawSpan) -> UnwindTable? {
+  private static func keptOrBuilt(_ file: RawSpan, _ cache: TableCacheDirectory?) -> UnwindTable? {
     guard let cache, let elf = try? ElfFile(file) else { return try? UnwindTableBuilder.build(file) }
     let key = UnwindTableKey(elf)
     if let kept = cache.table(of: key) { return kept }
     guard let built = try? UnwindTableBuilder.build(file) else { return nil }
     // A table that cannot be kept is built again.
-    if built.rows.count >= Self.leastKeptRows { try? cache.keep(built, of: key) }
+    if built.rows.count >= leastKeptRows { try? cache.keep(built, of: key) }
     return built
   }
 }

@@ -5,9 +5,30 @@ import ObjectFile
 extension ImageBytes: SharedBytes {}
 
 /// Lines and inlined functions from the debug information of one image.
-struct DebugLines: Sendable {
-  private let file: DebugFile
+struct DebugLines {
   private let bytes: ImageBytes
+  /// Opened only when something is asked that is not kept.
+  private let open: () -> DebugFile?
+  private var opened: DebugFile?
+  private var kept: Kept?
+
+  /// Where answers are kept, and those that are.
+  private struct Kept {
+    var store: any PreparedLineStore
+    var name: String
+    var bytes: ImageBytes?
+    var frames: PreparedFrames?
+
+    var key: [UInt8] { Array(name.utf8) }
+
+    init(_ store: any PreparedLineStore, _ name: String) {
+      self.store = store
+      self.name = name
+      guard let bytes = store.open(name), let frames = PreparedFrames(bytes, key: key) else { return }
+      self.bytes = bytes
+      self.frames = frames
+    }
+  }
 
   /// The file was cut short while it was read.
   var isDamaged: Bool { bytes.isDamaged }
@@ -16,26 +37,66 @@ struct DebugLines: Sendable {
   ///   - candidates: where the debug information may be, best first: the first that has any is used.
   ///   - locator: finds the files that it refers to.
   /// Damaged debug information costs the lines, not the names.
-  init?(_ candidates: [ImageBytes], _ image: ImageIdentity, _ locator: ImageLocator, workers: Int) {
+  init?(
+    _ candidates: [ImageBytes], _ image: ImageIdentity, _ locator: ImageLocator, _ prepared: PreparedLines?, workers: Int
+  ) {
     for bytes in candidates {
       guard let file = try? ElfFile(bytes.bytes), file.hasDebugInformation else { continue }
-      let alternate = (try? file.debugAltLink()).flatMap { $0 }.flatMap { locator.alternate($0, of: image) }
+      let link = (try? file.debugAltLink()).flatMap { $0 }
       let package = locator.package(of: image)
-      let open: @Sendable (SplitRequest) -> (any SharedBytes)? = { locator.splitFile($0.name, in: $0.directory) }
-      guard
-        let found = try? DebugFile(
-          bytes, alternate: alternate.flatMap { try? DebugFile($0, workers: workers) }, package: package, workers: workers,
-          openSplit: open), found.hasUnits
-      else { continue }
-      self.file = found
+      let open: () -> DebugFile? = {
+        let alternate = link.flatMap { locator.alternate($0, of: image) }
+        return try? DebugFile(
+          bytes, alternate: alternate.flatMap { try? DebugFile($0, workers: workers, streamsFrom: .max) }, package: package,
+          workers: workers
+        ) { locator.splitFile($0.name, in: $0.directory) }
+      }
+      // What other files say is not kept: they may be others the next time.
+      var kept: Kept?
+      if link == nil, package == nil, let prepared, let name = prepared.name(of: bytes) { kept = Kept(prepared.store, name) }
+      // What answers are kept of had units when they were made.
+      let opened = kept?.frames == nil ? open() : nil
+      guard kept?.frames != nil || opened?.hasUnits == true else { continue }
       self.bytes = bytes
+      self.open = open
+      self.opened = opened
+      self.kept = kept
       return
     }
     return nil
   }
 
+  /// Gives `body` the frames of each address, innermost first, with its number; of those that have none nothing.
   /// - Parameter addresses: in ascending order.
-  func frames(at addresses: [UInt64], workers: Int) -> DebugFrames { file.frames(at: addresses, workers: workers) }
+  mutating func forEach(_ addresses: [UInt64], workers: Int, _ body: (Int, [DebugFrame]) -> Void) {
+    let missing = giveKept(addresses, body)
+    guard !missing.isEmpty, let file = opened ?? open() else { return }
+    opened = file
+    let asked = missing.map { addresses[$0] }
+    guard let kept else {
+      let frames = file.frames(at: asked, workers: workers)
+      for (place, index) in missing.enumerated() { body(index, frames.frames(at: place)) }
+      return
+    }
+    let (frames, batch) = file.preparedFrames(at: asked, workers: workers)
+    for (place, index) in missing.enumerated() { body(index, frames.frames(at: place)) }
+    guard !isDamaged, let made = batch?.bytes(key: kept.key, keeping: kept.frames) else { return }
+    kept.store.keep(made, as: kept.name)
+  }
+
+  /// Gives the frames that are kept; the numbers of the other addresses.
+  private func giveKept(_ addresses: [UInt64], _ body: (Int, [DebugFrame]) -> Void) -> [Int] {
+    guard let frames = kept?.frames, let bytes = kept?.bytes else { return Array(addresses.indices) }
+    var search = frames.search()
+    let found = addresses.map { search.frames(at: $0) }
+    // Cut short while it was read.
+    guard !bytes.isDamaged else { return Array(addresses.indices) }
+    var missing: [Int] = []
+    for (index, frames) in found.enumerated() {
+      if let frames { body(index, frames) } else { missing.append(index) }
+    }
+    return missing
+  }
 }
 
 extension Symbolizer {
@@ -47,22 +108,22 @@ extension Symbolizer {
   ) {
     let candidates = [located.debugFile, located.image].compactMap { $0 }
     guard !candidates.isEmpty, !addresses.isEmpty else { return }
-    let lines =
-      DebugLines(candidates, image, locator, workers: workers)
+    let found =
+      DebugLines(candidates, image, locator, prepared, workers: workers)
       ?? (located.debugFile == nil ? locator.original(image) : nil).flatMap {
-        DebugLines([$0], image, locator, workers: workers)
+        DebugLines([$0], image, locator, prepared, workers: workers)
       }
-    guard let lines else { return }
+    guard var lines = found else { return }
     let order = addresses.indices.sorted { (addresses[$0].rawValue, $0) < (addresses[$1].rawValue, $1) }
-    let frames = lines.frames(at: order.map { addresses[$0].rawValue }, workers: workers)
-    guard !lines.isDamaged else { return }
-    for (place, index) in order.enumerated() {
-      let found = frames.frames(at: place)
-      guard !found.isEmpty else { continue }
+    var named = symbolizations
+    lines.forEach(order.map { addresses[$0].rawValue }, workers: workers) { place, frames in
+      guard !frames.isEmpty else { return }
+      let index = order[place]
       var name: String?
       if case .frames(let known) = symbolizations[index] { name = known.last?.function }
-      symbolizations[index] = merged(found, name) ?? symbolizations[index]
+      named[index] = merged(frames, name) ?? named[index]
     }
+    if !lines.isDamaged { symbolizations = named }
   }
 
   /// - Parameter name: the symbol table's, for the outermost frame.

@@ -10,6 +10,8 @@ struct GoFunctionTable: Sendable {
     case plain
     /// Runs on another stack after its first instructions: only the frame pointer leads back.
     case switchesStack
+    /// Begins a thread, with what comes behind its first return.
+    case startsThread
   }
 
   let bytes: FrameBytes
@@ -50,11 +52,17 @@ struct GoFunctionTable: Sendable {
       case .signalReturn:
         block.part = RuleNumber.signal
         block.start -= 1
-      case .switchesStack, .none:
+      case .switchesStack, .startsThread, .none:
         guard program < bytes.count, let from = UInt32(exactly: program) else { continue }
         block.source = .go
         block.from = from
-        block.common = (name.role == .switchesStack ? FunctionKind.switchesStack : .plain).rawValue
+        let kind: FunctionKind =
+          switch name.role {
+          case .switchesStack: .switchesStack
+          case .startsThread: .startsThread
+          default: .plain
+          }
+        block.common = kind.rawValue
       }
       blocks.append(block)
     }
@@ -75,12 +83,13 @@ struct GoFunctionName {
     case outermost
     case signalReturn
     case switchesStack
+    case startsThread
   }
   let role: Role?
 
   private static let roles: [String: Role] = [
     "_rt0_amd64": .outermost, "_rt0_amd64_linux": .outermost, "_rt0_arm64_linux": .outermost,
-    "runtime.rt0_go": .outermost, "runtime.goexit": .outermost, "runtime.mstart": .outermost,
+    "runtime.rt0_go": .outermost, "runtime.goexit": .outermost, "runtime.clone": .startsThread,
     // Leaves the goroutine for good: what runs on its stack is the scheduler.
     "runtime.mcall": .outermost,
     "runtime.sigreturn": .signalReturn, "runtime.sigreturn__sigaction": .signalReturn,

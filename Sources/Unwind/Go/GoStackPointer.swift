@@ -6,9 +6,12 @@ extension GoFunctionTable {
   func run(_ block: CodeBlock, before limit: UInt64, code: CodeImage, into writer: inout RowWriter) {
     let switchesStack = block.common == FunctionKind.switchesStack.rawValue
     if switchesStack, machine == .aarch64 || !savesFramePointer(block, limit, code) {
-      return writer.put(block.start, RuleNumber.framePointer)
+      return writer.put(block.start, machine == .aarch64 ? RuleNumber.framePointer : RuleNumber.switchedStack)
     }
     var steps = GoSteps(bytes.reader(from: Int(block.from), to: bytes.count), start: block.start, quantum: quantum)
+    let child = block.common == FunctionKind.startsThread.rawValue ? childStart(block, limit, code) : nil
+    defer { if let child { writer.put(child, RuleNumber.stop) } }
+    let limit = child ?? limit
     /// Bytes from the CFA to where this function keeps its caller's frame pointer, once it does.
     var saved: Int32?
     var last: Int32 = 0
@@ -32,6 +35,24 @@ extension GoFunctionTable {
       last = step.value
       if step.end >= limit { return }
     }
+  }
+
+  /// Where the child of a `clone` goes on: behind the first return, which is the parent's. `nil` when there is none.
+  private func childStart(_ block: CodeBlock, _ limit: UInt64, _ code: CodeImage) -> UInt64? {
+    var address = block.start
+    while address < limit {
+      if machine == .aarch64 {
+        address = address &+ 4
+        if code.load(address &- 4, as: UInt32.self) == 0xd65f_03c0 { return address < limit ? address : nil }  // ret
+      } else {
+        guard let offset = code.offset(of: address), let rest = Int(exactly: limit &- address) else { return nil }
+        var reader = code.bytes.reader(from: offset, to: offset &+ rest)
+        guard let instruction = X86Instruction(&reader) else { return nil }
+        address = address &+ UInt64(instruction.byteCount)
+        if instruction.effect == .end { return address < limit ? address : nil }
+      }
+    }
+    return nil
   }
 
   private func savesFramePointer(_ block: CodeBlock, _ limit: UInt64, _ code: CodeImage) -> Bool {
@@ -58,6 +79,8 @@ extension GoFunctionTable {
     if bytes == 0x24ac_8948 {
       return (at &+ 8, Int32(bitPattern: code.load(at &+ 4, as: UInt32.self)) &- step.value &- 8, 8)
     }
+    // mov %rbp, (%rsp), where nothing else is kept
+    if bytes == 0x242c_8948 { return (at &+ 4, 0 &- step.value &- 8, 4) }
     // A copy of the file without its code: as the compiler does it, with displacements of 8 bits.
     if bytes == 0, code.load(at &- 4, as: UInt32.self) == 0 { return (at &+ 5, -16, 5) }
     return nil

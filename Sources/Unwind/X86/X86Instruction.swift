@@ -46,7 +46,7 @@ struct X86Instruction {
     switch code {
     case 0x0f:
       let second = reader.byte()
-      guard let found = Self.secondMap(second, &reader) else { return nil }
+      guard let found = Self.secondMap(second, rex, &reader) else { return nil }
       effect = found
     case 0xc5:
       _ = reader.byte()
@@ -161,7 +161,7 @@ struct X86Instruction {
   }
 
   /// The instructions that begin with 0x0f; `nil` for unknown ones.
-  private static func secondMap(_ code: UInt8, _ reader: inout FrameReader) -> Effect? {
+  private static func secondMap(_ code: UInt8, _ rex: UInt8, _ reader: inout FrameReader) -> Effect? {
     switch code {
     case 0x80...0x8f: return .branch(Int64(reader.read(Int32.self)))
     case 0x0b: return .end
@@ -172,7 +172,7 @@ struct X86Instruction {
     case 0x3a: return vector(map: 3, reader.byte(), &reader) ? Effect.none : nil
     case 0x04, 0x07, 0x0a, 0x0c, 0x0e, 0x0f, 0x24...0x27, 0x34...0x37, 0x39, 0x3b...0x3f, 0xaa: return nil
     default:
-      let operand = X86Operand(&reader, 0)
+      let operand = X86Operand(&reader, rex)
       if hasImmediate(code) { reader.skip(1) }
       // cmov to rsp
       return (0x40...0x4f).contains(code) && operand.register == 4 ? .unknownStack : Effect.none

@@ -2,7 +2,8 @@ import Base
 import ObjectFile
 
 /// Rows of x86-64 functions that have no call frames, from their code: every way through a function is followed, and how far the
-/// stack pointer has moved is written down at each instruction. For musl, which is built without call frames.
+/// stack pointer has moved is written down at each instruction. For musl, which is built without call frames, and for Swift, whose
+/// compiler writes none for functions that nothing is thrown through.
 ///
 /// What cannot be followed gets no rule rather than a guess.
 enum X86StackCode {
@@ -11,6 +12,19 @@ enum X86StackCode {
   private static let maximumFunctionByteCount: UInt64 = 1 << 17
   /// Of all functions together.
   private static let maximumByteCount: UInt64 = 64 << 20
+
+  /// Whether the file is one with Swift's code in it, which its metadata tells, and small enough to look at.
+  static func isSwift(_ elf: borrowing ElfFile) -> Bool {
+    guard elf.header.machine == .x86_64 else { return false }
+    let prefix = Array("swift5_".utf8)
+    for index in elf.sections.indices where elf.sections[index].kind == .programBits {
+      let name = elf.sectionName(index)
+      if name.byteCount > prefix.count, name.extracting(0..<prefix.count).copied() == prefix {
+        return elf.segments.allSatisfy { $0.kind != .load || !$0.isExecutable || $0.fileByteCount <= maximumByteCount }
+      }
+    }
+    return false
+  }
 
   /// - Parameter blocks: what is known; functions that begin in none of it are appended.
   static func collect(_ elf: borrowing ElfFile, _ code: CodeImage, into blocks: inout [CodeBlock]) {
@@ -24,14 +38,19 @@ enum X86StackCode {
     var left = maximumByteCount
     var place = 0
     var last: UInt64 = 0
-    for function in found where function.start >= last {
+    for (index, function) in found.enumerated() where function.start >= last {
       while place < known.count, known[place].end <= function.start { place += 1 }
       if place < known.count, known[place].start <= function.start { continue }
-      let byteCount = function.end - function.start
-      guard byteCount <= left else { return }
-      left -= byteCount
-      last = function.end
-      blocks.append(CodeBlock(start: function.start, end: function.end, source: .x86Code, part: 0))
+      var end = function.end
+      if end == function.start {
+        // Whoever wrote it in assembly did not say how long it is; to the next function then.
+        let next = found[index...].first { $0.start > function.start }?.start ?? .max
+        end = min(next, code.end(ofStretchAt: function.start), function.start &+ maximumFunctionByteCount)
+      }
+      guard end > function.start, end - function.start <= left else { return }
+      left -= end - function.start
+      last = end
+      blocks.append(CodeBlock(start: function.start, end: end, source: .x86Code, part: 0))
     }
   }
 
@@ -39,9 +58,10 @@ enum X86StackCode {
     guard let symbols else { return }
     for index in 0..<min(symbols.count, maximumSymbolCount) {
       let symbol = symbols[index]
-      guard symbol.kind == .function, symbol.byteCount > 0, symbol.byteCount <= maximumFunctionByteCount else { continue }
+      guard symbol.kind == .function, UInt32(symbol.section) != ElfSymbol.undefinedSection, symbol.byteCount <= maximumFunctionByteCount
+      else { continue }
       let (end, overflow) = symbol.value.addingReportingOverflow(symbol.byteCount)
-      guard !overflow, code.hasBytes(symbol.value, end) else { continue }
+      guard !overflow, code.hasBytes(symbol.value, max(end, symbol.value &+ 1)) else { continue }
       // The rest of a function, entered by jumps from it with its frame set up.
       if isColdPart(symbols.name(at: symbol.nameOffset)) { continue }
       found.append((symbol.value, end))

@@ -28,6 +28,11 @@ enum pyrorec_unwind_rule_number {
 	PYROREC_RULE_FRAME_POINTER = 5,
 	/* There is a rule, and it cannot be expressed here. */
 	PYROREC_RULE_UNSUPPORTED = 6,
+	/*
+	 * On another stack than its caller, whose frame the frame pointer still points to (Go's systemstack): where the caller goes on
+	 * lies below it, behind a call of this code. Where it is not found, as PYROREC_RULE_FRAME_POINTER.
+	 */
+	PYROREC_RULE_SWITCHED_STACK = 8,
 	PYROREC_RULE_FIRST = 16,
 };
 

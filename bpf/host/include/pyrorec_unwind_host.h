@@ -31,6 +31,8 @@ struct pyrorec_host_memory {
 	/* Code, which the scan for return addresses looks at, is read from this process; 0 for nowhere. Its stack is not: by now
 	   it is another one. */
 	__s32 process;
+	/* Unless the process stands still: then whatever is not in the copy is read from it too. */
+	__s32 is_standing;
 	/* Of an interpreter; null for none. What it reads of the process lies in the regions. */
 	const struct pyrorec_python_process *python;
 	const struct pyrorec_host_region *regions;
