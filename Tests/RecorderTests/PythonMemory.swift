@@ -45,6 +45,8 @@ struct PythonMemory {
     for structure in [Self.interpreter, Self.thread, Self.otherThread] {
       for offset in stride(from: UInt64(0), to: 0xa0, by: 8) { write(structure + offset, 0) }
     }
+    // A page is there as a whole.
+    for offset in stride(from: UInt64(0), to: 0x600, by: 8) { write(Self.frames + offset, 0) }
     write(Self.runtime + 40, Self.interpreter)
     write(Self.interpreter, 0)
     write(Self.interpreter + 72, Self.otherThread)
