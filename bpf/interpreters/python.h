@@ -168,7 +168,7 @@ UNWIND_INLINE int python_cookie(environment env, struct unwinder *u, u64 code, u
 	const struct pyrorec_python_process *p = &python->process;
 	struct unwind_python_code *known =
 		&python->codes[(u32)(code * 0x9e3779b97f4a7c15ull >> 58) & (UNWIND_PYTHON_CODES - 1)];
-	u64 found = 0, word;
+	u64 found = 0, word, file;
 
 	if (known->code == code && known->sample == python->sample) {
 		*cookie = known->cookie;
@@ -183,9 +183,14 @@ UNWIND_INLINE int python_cookie(environment env, struct unwinder *u, u64 code, u
 		found += pyrorec_cookie_word(i, python_field(python->bytes, p->cookie_words[i]));
 	if (p->code_name != PYROREC_OFFSET_NONE) {
 		word = python_field(python->bytes, p->code_name);
-		if (environment_read_structure(env, &word, 8, word + p->string_hash))
+		file = python_field(python->bytes, p->code_file);
+		/* Of the file's the length before it too: it need not have been asked for its hash. */
+		if (environment_read_structure(env, &word, 8, word + p->string_hash) ||
+		    environment_read_structure(env, python->bytes, 16, file + p->string_hash - 8))
 			return PYROREC_INTERPRETER_UNREADABLE;
 		found += pyrorec_cookie_word(PYROREC_PYTHON_COOKIE_WORDS, word);
+		found += pyrorec_cookie_word(PYROREC_PYTHON_COOKIE_WORDS + 1, python_field(python->bytes, 0));
+		found += pyrorec_cookie_word(PYROREC_PYTHON_COOKIE_WORDS + 2, python_field(python->bytes, 8));
 	}
 	found = pyrorec_cookie(found);
 	if (environment_is_news(env, code ^ found << 20 ^ u->generation << 40))

@@ -59,10 +59,14 @@ package struct PythonCode: Hashable, Sendable {
       cookie &+= pyrorec_cookie_word(UInt32(index), word)
     }
     if layout.code.cookieHasName {
-      guard let name = code.littleEndianWord(at: layout.code.name),
-        let hash = memory.word(at: ProcessAddress(name &+ UInt64(layout.text.hash)))
+      guard let name = code.littleEndianWord(at: layout.code.name), let file = code.littleEndianWord(at: layout.code.file),
+        let hash = memory.word(at: ProcessAddress(name &+ UInt64(layout.text.hash))),
+        let length = memory.word(at: ProcessAddress(file &+ UInt64(layout.text.hash - 8))),
+        let fileHash = memory.word(at: ProcessAddress(file &+ UInt64(layout.text.hash)))
       else { return nil }
-      cookie &+= pyrorec_cookie_word(UInt32(PYROREC_PYTHON_COOKIE_WORDS), hash)
+      for (number, word) in [hash, length, fileHash].enumerated() {
+        cookie &+= pyrorec_cookie_word(UInt32(PYROREC_PYTHON_COOKIE_WORDS) + UInt32(number), word)
+      }
     }
     return pyrorec_cookie(cookie)
   }

@@ -58,6 +58,7 @@ package struct PythonProcess: Sendable {
     process.instruction_shift = UInt16(clamping: layout.instructionShift)
     process.style = layout.style.rawValue
     process.code_name = layout.code.cookieHasName ? offset(layout.code.name) : UInt16(PYROREC_OFFSET_NONE)
+    process.code_file = offset(layout.code.file)
     process.string_hash = offset(layout.text.hash)
     process.object_type = offset(layout.objectType)
     process.thread_bytes = offset(max(layout.thread.id, layout.thread.frame ?? 0, layout.thread.cframe ?? 0, layout.thread.next) + 8)

@@ -16,7 +16,7 @@ final class RunningInterpreter {
     var address: UInt64
     var cookie: UInt64
   }
-  /// The code's handle, or the failure to read it with bit 31 set.
+  /// The code's handle.
   var codes: [Key: UInt32] = [:]
 
   init(_ python: PythonProcess, image: ImageTable.Image, bias: UInt64) {
@@ -198,7 +198,8 @@ final class InterpreterWatch {
       }
     } catch {
       totals.failures[error, default: 0] += 1
-      number = Self.failed | UInt32(error.rawValue)
+      // Asked for again the next time: by then the same place may hold what can be read.
+      return Self.failed | UInt32(error.rawValue)
     }
     interpreter.codes[key] = number
     return number

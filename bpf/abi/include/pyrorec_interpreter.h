@@ -103,7 +103,8 @@ struct pyrorec_python_process {
 	__u16 cookie_words[PYROREC_PYTHON_COOKIE_WORDS];
 	/* Of any object: where its type lies. */
 	__u16 object_type;
-	__u16 reserved;
+	/* Where the name of its file lies, whose length and hash are part of the cookie where the name's hash is. */
+	__u16 code_file;
 };
 
 #define PYROREC_COOKIE_FACTOR 0xff51afd7ed558ccdull
