@@ -70,13 +70,14 @@ let package = Package(
     room("JFR", ["Base"], settings: lifetimes),
     room("JavaProfiles", ["Base", "JFR", "Profile"], settings: lifetimes),
     room("Unwind", ["Base", "ObjectFile", "CRecorderABI", "CUnwind"], settings: optimized),
+    room("Interpreters", ["Base", "ObjectFile", "CRecorderABI"], settings: lifetimes),
     .target(name: "DebugInfo", dependencies: ["Base", "ObjectFile"], swiftSettings: lifetimes),
     room("Symbolize", ["Base", "ObjectFile", "DebugInfo", "CDemangle"], settings: lifetimes),
     .target(
       name: "Recorder",
-      dependencies: ["Base", "TraceFormat", "ObjectFile", "Targets", "Unwind", "CRecorderABI", "CLibBPF", "CLaunch"],
+      dependencies: ["Base", "TraceFormat", "ObjectFile", "Targets", "Unwind", "Interpreters", "CRecorderABI", "CUnwind", "CLibBPF", "CLaunch"],
       swiftSettings: lifetimes, plugins: ["CompileBPF"]),
-    room("Replayer", ["Base", "TraceFormat", "Symbolize", "ObjectFile", "Unwind", "Targets", "Profile"], settings: lifetimes),
+    room("Replayer", ["Base", "TraceFormat", "Symbolize", "ObjectFile", "Unwind", "Interpreters", "Targets", "Profile"], settings: lifetimes),
     room("HTTP", ["CCurl"]),
     room("Discovery", ["Base", "Targets", "Configuration", "HTTP"]),
     room("Uploader", ["Base", "Profile", "HTTP"]),
@@ -105,10 +106,11 @@ let package = Package(
     tests("ConfigurationTests", ["Configuration", "Targets", "Base"]),
     tests("ProfileTests", ["Profile", "Base"]),
     tests("UnwindTests", ["Unwind", "ObjectFile", "Base"]),
+    tests("InterpretersTests", ["Interpreters", "ObjectFile", "Base", "CRecorderABI"]),
     tests("JFRTests", ["JFR", "Base"]),
     tests("JavaProfilesTests", ["JavaProfiles", "JFR", "Profile", "Base"]),
     tests("SymbolizeTests", ["Symbolize", "ObjectFile", "Base"]),
-    tests("RecorderTests", ["Recorder", "TraceFormat", "ObjectFile", "Unwind", "Base", "CRecorderABI", "CUnwind"]),
+    tests("RecorderTests", ["Recorder", "TraceFormat", "ObjectFile", "Unwind", "Interpreters", "Base", "CRecorderABI", "CUnwind"]),
     tests("ReplayerTests", ["Replayer", "TraceFormat", "Symbolize", "Profile", "Targets", "Base"]),
     tests("DiscoveryTests", ["Discovery", "Targets", "Configuration", "HTTP", "Base"]),
     tests("UploaderTests", ["Uploader", "HTTP", "Profile", "Base"]),
@@ -171,7 +173,7 @@ if Context.environment["PYROREC_TOOLS"] != nil {
 
 // For scripts/fuzz, nothing else than what is fuzzed, with the sanitizers: quick to build and without other packages.
 if Context.environment["PYROREC_TOOLS"] == "fuzz" {
-  let rooms = ["Base", "ObjectFile", "Unwind", "DebugInfo", "Symbolize", "TraceFormat", "Profile", "Targets", "Replayer"]
+  let rooms = ["Base", "ObjectFile", "Unwind", "Interpreters", "DebugInfo", "Symbolize", "TraceFormat", "Profile", "Targets", "Replayer"]
   let libraries = ["CRecorderABI", "CUnwind", "CLZ4", "CZlib", "CDeflate", "CZstd", "CLzma", "CMapping", "CDemangle"]
   let sanitizers = ["-sanitize=fuzzer,address", "-use-ld=lld"]
   package.products = []

@@ -6,6 +6,7 @@ import re
 import signal
 from benchlib import *
 from everyday import everyday
+from python_frames import python
 from symbolizing import dwarf, names
 from unwinding import compiler, compiling, unwinding
 
@@ -405,7 +406,8 @@ PARTS = {"interrupt": interrupt, "system": system, "fast": fast, "start": start,
          "segments": segments, "tables": tables, "names": lambda: names(table, at, options), "dwarf": lambda: dwarf(table, at, options),
          "help": help_, "unwinding": lambda: unwinding(table, at, options.rounds),
          "compiler": lambda: compiler(table, at, options.rounds),
-         "everyday": lambda: everyday(table, at, options.rounds, options.seconds, compiling)}
+         "everyday": lambda: everyday(table, at, options.rounds, options.seconds, compiling),
+         "python": lambda: python(table, at, options.rounds)}
 for part in options.parts:
     if part not in PARTS:
         parser.error("no part %s; there are %s" % (part, " ".join(PARTS)))

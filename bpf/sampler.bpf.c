@@ -132,14 +132,14 @@ static __always_inline __u32 kernel_stack(void *ctx, struct pyrorec_sample *samp
 	return kernel;
 }
 
-static __always_inline void output(struct pyrorec_sample *sample, __u64 limit, __u64 waiting, __u64 words)
+static __always_inline void output(struct pyrorec_sample *sample, __u64 limit, __u64 waiting, __u64 words, int urgent)
 {
 	__u64 bytes = PYROREC_SAMPLE_HEADER_BYTES + words * sizeof(__u64);
 
 	if (bytes > limit)
 		bytes = limit;
 	/* Waking the recorder for each sample would cost more than taking it. */
-	__u64 flags = waiting >= settings.wakeup_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	__u64 flags = urgent || waiting >= settings.wakeup_bytes ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 	count(PYROREC_COUNTER_TAKEN);
 	if (bpf_ringbuf_output(&events, sample, bytes, flags))
 		count(PYROREC_COUNTER_LOST);
@@ -180,7 +180,7 @@ int on_sample(struct bpf_perf_event_data *ctx)
 	__u32 user = walk_user_stack(ctx, sample);
 	sample->user_frames = user;
 	__u32 kernel = kernel_stack(ctx, sample, user);
-	output(sample, sizeof(struct walked_sample), bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA), user + kernel);
+	output(sample, sizeof(struct walked_sample), bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA), user + kernel, 0);
 	return 0;
 }
 

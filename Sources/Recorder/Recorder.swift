@@ -180,6 +180,7 @@ package final class Recorder {
       let answering: any ProcessFileSystem = tape.map { tape in TapingProcessFileSystem(files) { tape.write($0) } } ?? files
       core = RecordingCore(
         files: answering, opener: LiveImageOpener(), sink: writer, copier: copier, unwinder: unwinding?.unwinder,
+        interpreters: unwinding != nil && configuration.pythonEnabled ? InterpreterWatch(processes: sampler.interpreterMap) : nil,
         keepsStackCopies: configuration.stackCopies != .none)
       core.hasManySegments = configuration.windows != nil
     }
@@ -486,6 +487,9 @@ package final class Recorder {
       var facts = [("end.reason", finalEnd.rawValue), ("end.time", String(stop))]
       if let status = report.commandStatus { facts.append(("command.exit_status", String(status))) }
       if let signal = report.commandSignal { facts.append(("command.signal", String(signal))) }
+      if !core.interpreterRefusals.isEmpty {
+        facts.append(("interpreters.refused", core.interpreterRefusals.joined(separator: "\n")))
+      }
       for (name, value) in facts.sorted(by: { $0.0 < $1.0 }) {
         attempt { () throws(TraceError) in try writer.append(.sessionFact(SessionFactRecord(name: name, value: value))) }
       }
@@ -501,6 +505,7 @@ package final class Recorder {
       report.samples = core.totals.samples
       report.lostSamples = core.totals.lostSamples
       report.processes = core.totals.processes
+      report.interpreterRefusals = core.interpreterRefusals
       report.durationNanoseconds = stop &- start
       report.byteCount = writer.byteCount
       guard let windows = configuration.windows else { return }

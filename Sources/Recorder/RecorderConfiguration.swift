@@ -46,6 +46,8 @@ package struct RecorderConfiguration: Sendable {
   package var unwindTableBytes = 64 << 20
   /// The directory where unwind tables are kept from one recording to the next; its parent must be there. `nil` for none.
   package var unwindCachePath: String?
+  /// Whether the frames of CPython programs are looked for.
+  package var pythonEnabled = true
   package var recorderVersion = ""
   /// A row of segments instead of `output`, until it is stopped; `nil` for one segment.
   package var windows: RecordingWindows?

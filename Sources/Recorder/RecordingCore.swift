@@ -87,16 +87,20 @@ package final class RecordingCore {
   private var breaks = UnwindBreaks()
   /// Processes whose mappings changed since the sampler was told of them.
   private var changedProcesses: Set<UInt32> = []
+  /// Files with an interpreter that is not looked into, and why, in the order of their names.
+  package var interpreterRefusals: [String] { interpreters?.totals.refusals.sorted() ?? [] }
+  /// `nil` where nobody can ask processes for their interpreters' code.
+  private let interpreters: InterpreterWatch?
 
   package convenience init(
     files: any ProcessFileSystem, opener: any ImageOpener, sink: any RecordSink, copier: any ImageCopying
   ) {
-    self.init(files: files, opener: opener, sink: sink, copier: copier, unwinder: nil)
+    self.init(files: files, opener: opener, sink: sink, copier: copier, unwinder: nil, interpreters: nil)
   }
 
   init(
     files: any ProcessFileSystem, opener: any ImageOpener, sink: any RecordSink, copier: any ImageCopying,
-    unwinder: StackUnwinder?, keepsStackCopies: Bool = true
+    unwinder: StackUnwinder?, interpreters: InterpreterWatch?, keepsStackCopies: Bool = true
   ) {
     stackCopies = StackCopies(isKept: keepsStackCopies)
     self.files = files
@@ -105,7 +109,13 @@ package final class RecordingCore {
     self.unwinder = unwinder
     waitingStacks = unwinder.map { WaitingStacks($0) }
     images = ImageTable(opener: opener)
-    if let unwinder { images.onNewImage = { unwinder.see($0) } }
+    self.interpreters = interpreters
+    if let unwinder {
+      images.onNewImage = { image in
+        unwinder.see(image)
+        interpreters?.see(image)
+      }
+    }
   }
 
   // MARK: What is running when the recording begins
@@ -132,9 +142,16 @@ package final class RecordingCore {
 
   /// Tells the sampler which mappings the processes have that changed.
   private func publishChanges() {
+    for image in interpreters?.takeRecognised() ?? [] {
+      for process in processes.values where process.mappings.contains(where: { $0.image === image }) {
+        changedProcesses.insert(process.pid)
+      }
+    }
     guard let unwinder, !changedProcesses.isEmpty else { return }
     for pid in changedProcesses {
-      if let process = processes[pid] { unwinder.publish(process) }
+      guard let process = processes[pid] else { continue }
+      interpreters?.publish(process)
+      unwinder.publish(process)
     }
     changedProcesses.removeAll(keepingCapacity: true)
   }
@@ -376,6 +393,7 @@ package final class RecordingCore {
       guard let process = processes[pid], process.exitedAt == time else { continue }
       try? end(pid, time: time)  // a full disk shows itself at the next flush
       unwinder?.forget(pid)
+      interpreters?.forget(pid)
       onProcessGone?(pid)
     }
     exited.removeFirst(count)
@@ -440,6 +458,8 @@ package final class RecordingCore {
       }
     }
     guard let space = process.space else { return }
+    // Before anything else: the code may be gone a moment later.
+    let frames = try translate(event.userWords, of: process)
     let kernel = stacks.intern(event.kernelWords, addressSpace: .kernel)
     let sample = Sample(
       cpu: event.cpu, timeMicroseconds: event.time / 1000, thread: thread, userStack: .empty, kernelStack: kernel,
@@ -448,21 +468,36 @@ package final class RecordingCore {
     let copy = isWhole || event.extraKind == UInt8(PYROREC_EXTRA_STACK) ? StackCopy(event.extra) : nil
     if let copy, !isWhole || isUnfinished(event.result) {
       let stack = WaitingStack(
-        sample: sample, space: space, process: process, copy: copy, frames: isWhole ? [] : event.userFrames, now: now)
+        sample: sample, space: space, process: process, copy: copy, frames: isWhole ? [] : frames ?? event.userFrames, now: now,
+        hasInterpreter: frames != nil)
       if let finished = waitingStacks.map({ $0.take(stack) }) ?? .some(stack.asItIs) { try append(finished) }
     } else if let change = process.change, event.generation != 0, event.generation < change.generation {
-      try append(WaitingStack.cut(sample, space: space, process: process, frames: event.userFrames, change))
+      try append(WaitingStack.cut(sample, space: space, process: process, frames: frames ?? event.userFrames, change))
     } else {
       noteBreak(
         result: event.result, user: event.userWords, process.executable,
         FirstGuess(guesses: event.guesses, reason: event.guessReason, frame: event.firstGuess))
-      try append(sample, user: event.userWords, space: space, mappings: process.executable, copy: copy)
+      if let frames {
+        // Safe: as below. Its stack is not kept: offline only native frames are found.
+        try append(sample, user: unsafe frames.span.bytes, space: space, mappings: process.executable)
+      } else {
+        try append(sample, user: event.userWords, space: space, mappings: process.executable, copy: copy)
+      }
     }
   }
 
   /// Whether tables or mappings that came later may find more of a stack.
   private func isUnfinished(_ result: UInt8) -> Bool {
     result == UInt8(PYROREC_UNWIND_TABLES_PENDING.rawValue) || result == UInt8(PYROREC_UNWIND_NO_MAPPING.rawValue)
+  }
+
+  /// The stack with the interpreter's frames by the numbers of their code, which is written here; `nil` when it has none.
+  private func translate(_ words: RawSpan, of process: RecordedProcess) throws(TraceError) -> [UInt64]? {
+    guard let interpreters, process.interpreter != nil else { return nil }
+    var codes: [CodeRecord] = []
+    let frames = interpreters.translate(words, of: process, into: &codes)
+    for code in codes { try sink.append(.code(code)) }
+    return frames
   }
 
   private func append(_ stack: FinishedStack) throws(TraceError) {
@@ -486,7 +521,8 @@ package final class RecordingCore {
     func frame(_ index: Int) -> UInt64? {
       guard index >= 0, index < user.byteCount / 8 else { return nil }
       var cursor = ByteCursor(user.extracting(index * 8..<index * 8 + 8))
-      return try? cursor.read("frame")
+      guard let word = try? cursor.read("frame", as: UInt64.self) else { return nil }
+      return InterpreterWord.parse(word) == nil ? word : nil
     }
     if let guess { breaks.note(frame: frame(guess.frame - 1), reason: guess.reason, wasGuessed: true, in: mappings) }
     breaks.note(frame: frame(user.byteCount / 8 - 1), reason: result, wasGuessed: false, in: mappings)

@@ -16,6 +16,8 @@ package struct RecordingReport: Sendable {
   package var path = ""
   /// Why stacks were not unwound by tables although that was asked for; `nil` when they were.
   package var unwindFallback: String?
+  /// Files with an interpreter whose frames were not looked for, each with the reason.
+  package var interpreterRefusals: [String] = []
   package var byteCount: UInt64 = 0
   /// The command's own exit status as a shell gives it; `nil` without a command.
   package var commandStatus: Int32?

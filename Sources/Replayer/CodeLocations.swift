@@ -1,4 +1,5 @@
 import Base
+import Interpreters
 import ObjectFile
 import TraceFormat
 
@@ -35,8 +36,11 @@ struct CodeLocations: Sendable {
   /// Of an image whose addresses are the process's own: anonymous memory, or a record that is lost.
   private static let noLayout = -1
   private static let notYet = UInt32.max
-  /// Of a node that no location stands for: a root, or an interpreter's frame, which this version does not name.
+  /// Of a node that no location stands for: a root, or an interpreter's frame that is missing or of one that is not known.
   private static let none = UInt32.max - 1
+
+  /// The nodes that say why an interpreter's frames are missing; few.
+  private var failures: [UInt32: UInt8] = [:]
 
   private struct Link {
     /// 0 at the top, and where the way up is lost.
@@ -61,17 +65,26 @@ struct CodeLocations: Sendable {
     links.reserveCapacity(count)
     for node in 0..<count {
       let kind = trie.kinds[node]
-      let isNative = kind == StackNode.Space.user.rawValue || kind == StackNode.Space.kernel.rawValue
+      let isFrame =
+        kind == StackNode.Space.user.rawValue || kind == StackNode.Space.kernel.rawValue
+        || Self.interpreted(kind, trie.values[node]) != nil
       let isRoot = kind == StackNode.Space.root.rawValue
+      if !isFrame, InterpreterKind(rawValue: kind) != nil {
+        failures[UInt32(node)] = UInt8(clamping: InterpreterPlace(packed: trie.values[node]).instruction)
+      }
       // Parents come before their children in the file, so that every way up ends.
       let parent = !isRoot && Int(trie.parents[node]) < node ? trie.parents[node] : 0
-      let depth = (parent == 0 ? 0 : links[Int(parent)].depth) &+ (isNative ? 1 : 0)
-      links.append(Link(parent: parent, location: isNative ? Self.notYet : Self.none, depth: depth))
+      let depth = (parent == 0 ? 0 : links[Int(parent)].depth) &+ (isFrame ? 1 : 0)
+      links.append(Link(parent: parent, location: isFrame ? Self.notYet : Self.none, depth: depth))
     }
   }
 
-  /// The innermost frame at `leaf` or above it that a location stands for; 0 for none. Interpreter frames are passed
-  /// over: the innermost frame is the innermost native one.
+  private static func interpreted(_ kind: UInt8, _ value: UInt64) -> CodeLocation? {
+    guard let interpreter = InterpreterKind(rawValue: kind) else { return nil }
+    return CodeLocation(interpreter: interpreter, place: InterpreterPlace(packed: value))
+  }
+
+  /// The innermost frame at `leaf` or above it that a location stands for; 0 for none.
   private func innermost(_ leaf: UInt32) -> Int {
     var node = Int(leaf)
     while node != 0, links[node].location == Self.none { node = Int(links[node].parent) }
@@ -120,6 +133,17 @@ struct CodeLocations: Sendable {
     index = HashIndex()
   }
 
+  /// Why frames of an interpreter are missing in the stack that ends at `leaf`, an `InterpreterFailure`'s number; `nil` where none are.
+  func interpreterFailure(stackEndingAt leaf: UInt32) -> UInt8? {
+    guard !failures.isEmpty, Int(leaf) < links.count else { return nil }
+    var node = leaf
+    while node != 0 {
+      if let reason = failures[node] { return reason }
+      node = links[Int(node)].parent
+    }
+    return nil
+  }
+
   // MARK: Walking a stack that was entered
 
   /// The innermost frame of the stack that ends at `leaf`; `nil` for a stack without frames.
@@ -139,6 +163,7 @@ struct CodeLocations: Sendable {
   var nodeCount: Int { links.count }
 
   private mutating func locate(_ node: Int, isLeaf: Bool) -> UInt32 {
+    if let place = Self.interpreted(trie.kinds[node], trie.values[node]) { return number(of: place) }
     let address = ProcessAddress(trie.values[node])
     let lookUp = (isLeaf ? CodeAddress.instruction(address) : .returnAddress(address)).forLookup.rawValue
     if trie.kinds[node] == StackNode.Space.kernel.rawValue {

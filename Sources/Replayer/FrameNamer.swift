@@ -1,4 +1,5 @@
 import Base
+import Interpreters
 import TraceFormat
 
 /// What stands for code locations that have no name.
@@ -23,6 +24,7 @@ enum FrameNamer {
       }
       return ("vmlinux", location.address)
     }
+    if let interpreter = location.interpreter { return (interpreter.imageName, location.address) }
     guard let image = contents.images[location.image] else { return ("[unknown]", location.address) }
     if image.kind == .anonymous {
       let program = process().map { baseName($0.executable.isEmpty ? $0.comm : $0.executable) } ?? ""

@@ -1,4 +1,5 @@
 import Base
+import Interpreters
 import TraceFormat
 
 /// Every distinct stack of a trace, as the trie of frames it was written in.
@@ -14,6 +15,7 @@ package struct FrameTrie: Sendable {
   static let missing = UInt32.max
 
   private(set) var parents: [UInt32] = [0]
+  /// Of an interpreter's frame an `InterpreterPlace`, packed.
   private(set) var values: [UInt64] = [0]
   private(set) var kinds: [UInt8] = [0]
   /// The address space of each node's root; `missing` when a part of the way up is lost.
@@ -54,7 +56,13 @@ package struct FrameTrie: Sendable {
         } else if isKnown, parent != 0 {
           space = spaces[Int(parent)]
         }
-        append(parent: isKnown ? parent : Self.missing, value: node.value, kind: node.space.rawValue, space: space)
+        var value = node.value
+        if node.space >= .firstInterpreter {
+          // Numbers that no recorder gives stand for none.
+          let place = InterpreterPlace(code: UInt32(clamping: value), instruction: UInt32(clamping: node.extra))
+          value = value <= InterpreterPlace.mask && node.extra <= InterpreterPlace.mask ? place.packed : 0
+        }
+        append(parent: isKnown ? parent : Self.missing, value: value, kind: node.space.rawValue, space: space)
         parent = UInt32(parents.count - 1)
         isKnown = isKnown && space != Self.missing
       }

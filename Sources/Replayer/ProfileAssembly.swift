@@ -1,4 +1,5 @@
 import Base
+import Interpreters
 import Profile
 import Targets
 import TraceFormat
@@ -45,7 +46,7 @@ struct ProfileAssembly {
 
   /// What is asked of an image again and again.
   private struct ImagePlace {
-    enum Kind { case file, anonymous, kernel, none }
+    enum Kind { case file, anonymous, kernel, interpreter, none }
     var kind: Kind
     /// What its placeholders begin with, `libfoo.so+0x`; empty where that depends on the program or the address.
     var prefix: [UInt8] = []
@@ -113,6 +114,7 @@ struct ProfileAssembly {
   /// Walks up from `leaf` to the first caller whose stack is known, so that each node of the trie is named once.
   private mutating func userStack(_ leaf: UInt32, process: UInt32, of replay: Replay) -> ProfileStack {
     guard let (location, firstCaller) = replay.locations.innermostFrame(leaf) else { return .empty }
+    let isShown = !replay.hidden.contains(location)
     let innermost = handle(location, process: process, of: replay)
     newNodes.removeAll(keepingCapacity: true)
     var node = firstCaller
@@ -126,8 +128,9 @@ struct ProfileAssembly {
         break
       }
       let frame = replay.locations.frame(node)
-      let number = frame.location ?? Self.noLocation
-      if let location = frame.location { _ = handle(location, process: process, of: replay) }
+      let shown = frame.location.flatMap { !replay.hidden.isEmpty && replay.hidden.contains($0) ? nil : $0 }
+      let number = shown ?? Self.noLocation
+      if let location = shown { _ = handle(location, process: process, of: replay) }
       newNodes.append((node, number))
       node = frame.caller
     }
@@ -143,7 +146,7 @@ struct ProfileAssembly {
         stackOwners[Int(node)] = process
       }
     }
-    return builder.stack(innermost, calledFrom: stack)
+    return isShown ? builder.stack(innermost, calledFrom: stack) : stack
   }
 
   /// Readers take the first mapping for the main binary: that of the program with the most samples.
@@ -309,6 +312,9 @@ struct ProfileAssembly {
     if image == ImageHandle.kernel.rawValue {
       return ImagePlace(kind: .kernel, mappings: [MappingHandle?](repeating: nil, count: replay.contents.kernelModules.count + 1))
     }
+    if let interpreter = CodeLocation.interpreter(ofImage: image) {
+      return ImagePlace(kind: .interpreter, prefix: Array("\(interpreter.imageName)+0x".utf8), mappings: [nil])
+    }
     guard let record = replay.contents.images[image] else { return ImagePlace(kind: .none, prefix: unknown) }
     if record.kind == .anonymous { return ImagePlace(kind: .anonymous) }
     return ImagePlace(
@@ -320,6 +326,13 @@ struct ProfileAssembly {
   private mutating func mapping(for location: CodeLocation, _ place: Int, of replay: Replay) -> MappingHandle? {
     switch images[place].kind {
     case .none, .anonymous: return nil
+    case .interpreter:
+      if let known = images[place].mappings[0] { return known }
+      let name = location.interpreter?.imageName ?? ""
+      let handle = builder.mapping(
+        ProfileMapping(start: 0, limit: 1 << 56, offset: 0, file: builder.string(name), buildID: builder.string("")))
+      images[place].mappings[0] = handle
+      return handle
     case .kernel: return kernelMapping(location.address, place, of: replay)
     case .file:
       var segment = 0

@@ -1,4 +1,5 @@
 import Base
+import Interpreters
 package import Profile
 import Symbolize
 package import Targets
@@ -14,6 +15,8 @@ package struct Replay: Sendable {
   package let names: SymbolNames
   let shownNames: ShownNames
   package let imageSteps: [SymbolizeStage.ImageSteps]
+  /// Locations that are left out of every stack: what an interpreter made to be seen by profilers that do not see its frames.
+  let hidden: Set<UInt32>
   /// The innermost nodes of each group's stacks: 0 for no stack, `FrameTrie.missing` for one that is lost.
   let leaves: [Leaves]
   struct Leaves: Sendable {
@@ -43,6 +46,7 @@ package struct Replay: Sendable {
     } else {
       (names, imageSteps) = (SymbolNames(), [])
     }
+    hidden = Self.trampolines(locations.locations, contents, names)
     self.contents = contents
     self.contents.trie.forgetFrames()
     shownNames = shown ?? ShownNames(names, mode: configuration.demangle, workers: configuration.workers)
@@ -74,6 +78,7 @@ package struct Replay: Sendable {
     let leaves = leaves[group]
     if leaves.kernel != FrameTrie.missing { locations.append(stackEndingAt: leaves.kernel, to: &stack) }
     if leaves.user != FrameTrie.missing { locations.append(stackEndingAt: leaves.user, to: &stack) }
+    if !hidden.isEmpty { stack.removeAll { hidden.contains($0) } }
     return leaves.isMissing
   }
 
@@ -163,6 +168,7 @@ package struct Replay: Sendable {
     }
     report.addresses = locations.locations.count
     for steps in imageSteps { images[steps.image]?.damage = steps.steps.filter(\.isDamage).map(\.description) }
+    var runtimes = InterpreterTotals(contents)
 
     // Functions by string number; places without a name by what stands for them.
     var selfWeights: [String: UInt64] = [:]
@@ -178,10 +184,12 @@ package struct Replay: Sendable {
       if appendStack(group, to: &stack) { report.missingStacks += 1 }
       var seen: Set<String> = []
       var unnamed: Set<UInt32> = []
+      if let reason = locations.interpreterFailure(stackEndingAt: leaves[group].user) { runtimes.note(failure: reason, weight) }
       var isFirst = true
       for number in stack {
         let location = locations.locations[Int(number)]
         if isFirst { images[location.image]?.selfWeight &+= weight }
+        if location.interpreter != nil { runtimes.note(location, weight) }
         if !answers[Int(number)], unnamed.insert(location.image).inserted { images[location.image]?.unnamedWeight &+= weight }
         let list: [String]
         if let known = nameOf[number] {
@@ -200,6 +208,7 @@ package struct Replay: Sendable {
         }
       }
     }
+    (report.interpreters, report.interpreterFailures) = runtimes.results
     report.images = images.keys.sorted().compactMap { images[$0] }.sorted {
       ($0.unnamedWeight, $1.path, $1.buildID) > ($1.unnamedWeight, $0.path, $0.buildID)
     }
@@ -215,6 +224,9 @@ package struct Replay: Sendable {
     if handle == ImageHandle.kernel.rawValue {
       return ReplayReport.Image(
         path: "vmlinux", buildID: contents.kernelModules.first { $0.name == "vmlinux" }?.buildID ?? "")
+    }
+    if let interpreter = CodeLocation.interpreter(ofImage: handle) {
+      return ReplayReport.Image(path: interpreter.imageName, buildID: "")
     }
     let image = contents.images[handle]
     return ReplayReport.Image(path: image?.path ?? "[unknown]", buildID: image?.buildID?.hex ?? "")

@@ -42,6 +42,18 @@ package struct ReplayReport: Sendable {
     package var wasGuessed: Bool
     package var samples: UInt64
   }
+  /// By runtime and version, most frames first.
+  package var interpreters: [Interpreter] = []
+  package struct Interpreter: Sendable {
+    /// `CPython 3.11`.
+    package var runtime: String
+    /// Pieces of code that were recorded.
+    package var codes: Int
+    /// Frames of all samples, each as often as the sample counts.
+    package var frames: UInt64
+  }
+  /// Samples in which an interpreter's frames are missing or without a name, by the word of the reason.
+  package var interpreterFailures: [String: UInt64] = [:]
   package var stacks = 0
   package var missingStacks = 0
   package var processes = 0

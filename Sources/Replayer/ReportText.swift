@@ -25,6 +25,7 @@ extension ReplayReport {
         }
       }
       if !unwindBreaks.isEmpty { unwindBreaks(in: &$0) }
+      if !interpreters.isEmpty || !interpreterFailures.isEmpty { interpreters(in: &$0) }
       $0.field("stacks", stacks)
       $0.field("missing_stacks", missingStacks)
       $0.field("processes", processes)
@@ -75,6 +76,24 @@ extension ReplayReport {
           $0.field("guessed", place.wasGuessed)
           $0.field("samples", place.samples)
         }
+      }
+    }
+  }
+
+  /// Frames by language and version, and why some are missing, as an object `interpreters`.
+  package func interpreters(in json: inout JSONWriter) {
+    json.object("interpreters") {
+      $0.array("runtimes") {
+        for each in interpreters {
+          $0.object {
+            $0.field("runtime", each.runtime)
+            $0.field("codes", each.codes)
+            $0.field("frames", each.frames)
+          }
+        }
+      }
+      $0.object("failures") {
+        for name in interpreterFailures.keys.sorted() { $0.field(name, interpreterFailures[name] ?? 0) }
       }
     }
   }

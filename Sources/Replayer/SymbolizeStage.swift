@@ -1,4 +1,5 @@
 import Base
+import Interpreters
 import ObjectFile
 package import Symbolize
 import TraceFormat
@@ -63,7 +64,9 @@ package struct SymbolizeStage: Sendable {
       names.add(image: image, addresses: addresses[index], answer.symbolizations)
       if image == ImageHandle.kernel.rawValue, !answer.steps.isEmpty {
         steps.append(ImageSteps(image: image, path: "vmlinux", addressCount: addresses[index].count, steps: answer.steps))
-      } else if image != CodeLocation.unmapped, image != ImageHandle.kernel.rawValue {
+      } else if image != CodeLocation.unmapped, image != ImageHandle.kernel.rawValue,
+        CodeLocation.interpreter(ofImage: image) == nil
+      {
         steps.append(
           ImageSteps(
             image: image, path: contents.images[image]?.path ?? "", addressCount: addresses[index].count, steps: answer.steps))
@@ -79,6 +82,9 @@ package struct SymbolizeStage: Sendable {
       return Found(symbolizations: addresses.map { _ in .unknown(.mappingUnknown) }, steps: [])
     }
     if image == ImageHandle.kernel.rawValue { return kernelAnswer(addresses, contents, kernel) }
+    if let interpreter = CodeLocation.interpreter(ofImage: image) {
+      return Found(symbolizations: addresses.map { contents.symbolization(of: interpreter, at: $0) }, steps: [])
+    }
     guard let record = contents.images[image] else {
       return Found(symbolizations: addresses.map { _ in .unknown(.mappingUnknown) }, steps: [])
     }

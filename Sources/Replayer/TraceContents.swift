@@ -33,6 +33,8 @@ package struct TraceContents: Sendable {
   package internal(set) var kernelModules: [KernelModulesRecord.Module] = []
   /// By image of anonymous memory, in the order they were recorded.
   package internal(set) var jitSymbols: [UInt32: [JITSymbolsRecord.Symbol]] = [:]
+  /// Interpreted code, by handle.
+  package internal(set) var codes: [UInt32: CodeRecord] = [:]
   package internal(set) var kernelSymbols: [KernelSymbolsRecord.Symbol] = []
   package internal(set) var losses: [LossRecord] = []
   package internal(set) var facts: [String: String] = [:]
@@ -121,6 +123,9 @@ package struct TraceContents: Sendable {
     case .stacks(let batch): if !trie.add(batch) { reject() }
     case .samples(let batch): add(batch)
     case .jitSymbols(let more): jitSymbols[more.image.rawValue, default: []] += more.symbols
+    case .code(let code):
+      guard codes.count < Self.maximumThings else { return reject() }
+      codes[code.handle.rawValue] = code
     case .kernelSymbols(let more): kernelSymbols += more.symbols
     case .kernelModules(let more): kernelModules = more.modules
     case .loss(let loss): losses.append(loss)

@@ -11,6 +11,7 @@ package enum MissReason: UInt8, Hashable, Sendable, CaseIterable {
   case anonymousMemory = 9
   case debugFileMismatch = 10
   case debugFileUnreachable = 11
+  case interpretedCodeNotRead = 12
 
   /// The word in reports and JSON keys.
   package var name: String {
@@ -26,6 +27,7 @@ package enum MissReason: UInt8, Hashable, Sendable, CaseIterable {
     case .anonymousMemory: "anonymous_memory"
     case .debugFileMismatch: "debug_file_mismatch"
     case .debugFileUnreachable: "debug_file_unreachable"
+    case .interpretedCodeNotRead: "interpreted_code_not_read"
     }
   }
 
@@ -54,6 +56,8 @@ package enum MissReason: UInt8, Hashable, Sendable, CaseIterable {
       "a debug file was found and belongs to another build: install the one of this version, or pass --debuginfod-url"
     case .debugFileUnreachable:
       "the file is stripped, and a server or file that may have its debug file could not be read: see symbolize --verbose for why, and run it again"
+    case .interpretedCodeNotRead:
+      "the program was gone, or had thrown the code away, before it could be read"
     }
   }
 

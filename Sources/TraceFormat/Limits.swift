@@ -16,6 +16,8 @@ public enum Limits {
   public static let commandLineByteCount = 1 << 16
   /// Entries in one list inside a record: namespaces, program headers, inlined frames, labels.
   public static let listCount = 1 << 16
+  /// Bytes of the line table of one piece of code.
+  public static let lineTableByteCount = 1 << 18
   /// Payload of the header's frame.
   public static let headerByteCount = 1 << 20
   /// Payload of the index: enough for a million frames.
@@ -24,6 +26,6 @@ public enum Limits {
   public static let registerCount = 32
   /// Bytes of one stack that are copied.
   public static let stackCopyByteCount = 1 << 16
-  /// Nodes from a leaf to its root. A recorder stores at most 1,024 frames a stack.
-  public static let stackDepth = 4096
+  /// Nodes from a leaf to its root. A recorder stores at most 1,024 frames a stack, and with an interpreter's frames less than 8,192.
+  public static let stackDepth = 8192 + 1
 }

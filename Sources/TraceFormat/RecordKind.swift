@@ -26,13 +26,14 @@ public struct RecordKind: Hashable, Comparable, Sendable {
   public static let memory = RecordKind(20)
   public static let unwindBreak = RecordKind(21)
   public static let jitSymbols = RecordKind(22)
-  public static let stackCopy = RecordKind(23)
+  public static let code = RecordKind(23)
   public static let targets = RecordKind(24)
+  public static let stackCopy = RecordKind(25)
 
   private static let names: [StaticString] = [
     "", "process", "process-end", "thread", "address-space", "mapping", "image", "image-chunk", "image-end", "event",
     "stacks", "samples", "kernel-symbols", "kernel-modules", "loss", "session-fact", "target-labels", "symbol-strings",
-    "symbols", "layer-end", "memory", "unwind-break", "jit-symbols", "stack-copy", "targets",
+    "symbols", "layer-end", "memory", "unwind-break", "jit-symbols", "code", "targets", "stack-copy",
   ]
   /// Every kind this version knows, by number.
   public static let all: [RecordKind] = (1..<names.count).map { RecordKind(UInt64($0)) }

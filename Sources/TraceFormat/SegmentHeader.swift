@@ -52,7 +52,7 @@ public struct FormatVersion: Hashable, Comparable, Sendable {
     self.minor = minor
   }
   /// What this package writes.
-  public static let current = FormatVersion(major: 1, minor: 1)
+  public static let current = FormatVersion(major: 1, minor: 2)
   public static func < (lhs: Self, rhs: Self) -> Bool { (lhs.major, lhs.minor) < (rhs.major, rhs.minor) }
 }
 

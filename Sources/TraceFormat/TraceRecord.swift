@@ -26,6 +26,7 @@ public enum TraceRecord: Hashable, Sendable {
   case jitSymbols(JITSymbolsRecord)
   case stackCopy(StackCopyRecord)
   case targets(TargetsRecord)
+  case code(CodeRecord)
 }
 
 extension TraceRecord {
@@ -58,6 +59,7 @@ extension TraceRecord {
     case .jitSymbols(let record): record
     case .stackCopy(let record): record
     case .targets(let record): record
+    case .code(let record): record
     }
   }
 
@@ -88,6 +90,7 @@ extension TraceRecord {
     case .jitSymbols: self = .jitSymbols(try JITSymbolsRecord(from: &cursor))
     case .stackCopy: self = .stackCopy(try StackCopyRecord(from: &cursor))
     case .targets: self = .targets(try TargetsRecord(from: &cursor))
+    case .code: self = .code(try CodeRecord(from: &cursor))
     default: return nil
     }
   }

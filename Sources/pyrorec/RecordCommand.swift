@@ -56,6 +56,9 @@ struct RecordCommand: ParsableCommand {
       "Ask the Docker and Kubernetes sources of this Alloy configuration, and record what they say.", valueName: "file"))
   var config: String?
 
+  @Flag(name: .customLong("no-python"), help: "Do not look for the frames of Python programs.")
+  var withoutPython = false
+
   @Flag(help: "Exit with status 2 when samples were lost.")
   var strict = false
 
@@ -84,6 +87,7 @@ struct RecordCommand: ParsableCommand {
     configuration.images = images
     configuration.unwind = unwind
     configuration.stackCopies = stackCopies
+    configuration.pythonEnabled = !withoutPython
     configuration.unwindCachePath = Self.unwindCachePath
     configuration.recorderVersion = Pyrorec.version
     configuration.tapePath = tape
@@ -111,6 +115,9 @@ struct RecordCommand: ParsableCommand {
     }
     if let reason = report.unwindFallback {
       console.warning("stacks were found by frame pointers, not by unwind tables: \(reason)")
+    }
+    for refusal in report.interpreterRefusals {
+      console.warning("frames of an interpreter were not looked for: \(refusal)")
     }
     if let signal = report.commandSignal {
       console.note("\(command[0]) was ended by signal \(signal)")

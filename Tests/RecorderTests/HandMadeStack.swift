@@ -103,12 +103,18 @@ struct HandMadeStack {
 
   func unwind(_ machine: ElfMachine = .x86_64) throws -> HostUnwinding { try unwind(by: unwinder(), machine) }
 
-  func unwind(by loaded: Loaded, _ machine: ElfMachine = .x86_64) throws -> HostUnwinding {
-    if calls.isEmpty { return try unwindNow(by: loaded, machine) }
-    return try Self.codeIsThere.withLock { _ in try unwindNow(by: loaded, machine) }
+  func unwind(_ interpreter: HostUnwinding.Interpreter) throws -> HostUnwinding { try unwind(by: unwinder(), .x86_64, interpreter) }
+
+  func unwind(
+    by loaded: Loaded, _ machine: ElfMachine = .x86_64, _ interpreter: HostUnwinding.Interpreter? = nil
+  ) throws -> HostUnwinding {
+    if calls.isEmpty { return try unwindNow(by: loaded, machine, interpreter) }
+    return try Self.codeIsThere.withLock { _ in try unwindNow(by: loaded, machine, interpreter) }
   }
 
-  private func unwindNow(by loaded: Loaded, _ machine: ElfMachine) throws -> HostUnwinding {
+  private func unwindNow(
+    by loaded: Loaded, _ machine: ElfMachine, _ interpreter: HostUnwinding.Interpreter?
+  ) throws -> HostUnwinding {
     let stack = words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64($0 * 8)) } }
     let code = UnsafeMutableRawPointer(bitPattern: UInt(Self.code))
     if !calls.isEmpty {
@@ -132,6 +138,6 @@ struct HandMadeStack {
     state.sp = state.sp == 0 ? Self.base : state.sp
     return HostUnwinding(
       from: state, after: [], in: loaded.arrays, mappings: 0..<loaded.mappingCount, stack: stack, machine: machine,
-      process: calls.isEmpty ? 0 : UInt32(getpid()))
+      process: calls.isEmpty ? 0 : UInt32(getpid()), interpreter: interpreter)
   }
 }

@@ -103,6 +103,10 @@ package enum SampleRecords {
         MemoryRecord(
           addressSpace: AddressSpaceHandle(4), time: time, start: ProcessAddress(0x7fff_0000), bytes: [9, 8, 7])),
       .unwindBreak(UnwindBreakRecord(image: ImageHandle(3), reason: 6, wasGuessed: true, count: 700)),
+      .code(
+        CodeRecord(
+          handle: CodeHandle(5), interpreter: StackNode.Space(16), lineFormat: 3, runtime: "CPython 3.11", name: "Class.method",
+          file: "/app/main.py", firstLine: 30, lines: [0x80, 0, 0x88, 1])),
       .jitSymbols(
         JITSymbolsRecord(
           image: ImageHandle(3), time: time,

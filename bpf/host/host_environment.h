@@ -6,7 +6,6 @@
 #define _GNU_SOURCE
 #include "pyrorec_unwind_host.h"
 #include <string.h>
-#include <sys/uio.h>
 
 #include "unwind/unwinder.h"
 
@@ -32,12 +31,9 @@ static void environment_use(environment env, u64 address, u32 bytes)
 
 static int environment_read_process(environment env, void *to, u32 bytes, u64 address)
 {
-	struct iovec local = { .iov_base = to, .iov_len = bytes };
-	struct iovec remote = { .iov_base = (void *)address, .iov_len = bytes };
-
 	if (!env->memory->process)
 		return 1;
-	return process_vm_readv(env->memory->process, &local, 1, &remote, 1, 0) != (long)bytes;
+	return pyrorec_read_process(env->memory->process, to, bytes, address) != (long)bytes;
 }
 
 static int environment_read(environment env, void *to, u32 bytes, u64 address)
@@ -95,8 +91,47 @@ static struct unwind_remembered *environment_remembered(environment env, u64 add
 
 static void environment_push(environment env, u32 index, u64 pc)
 {
-	if (index < PYROREC_MAX_USER_FRAMES)
+	if (index < PYROREC_MAX_USER_WORDS)
 		env->frames[index] = pc;
+}
+
+static int environment_read_structure(environment env, void *to, u32 bytes, u64 address)
+{
+	const struct pyrorec_host_memory *memory = env->memory;
+
+	if (!environment_read(env, to, bytes, address))
+		return 0;
+	for (u64 i = 0; i < memory->region_count; i++) {
+		const struct pyrorec_host_region *region = &memory->regions[i];
+		u64 offset = address - region->address;
+		if (offset < region->count && bytes <= region->count - offset) {
+			memcpy(to, region->bytes + offset, bytes);
+			return 0;
+		}
+	}
+	return 1;
+}
+
+static u64 environment_thread_pointer(environment env)
+{
+	return env->memory->thread_pointer;
+}
+
+static int environment_is_news(environment env, u64 code)
+{
+	(void)env, (void)code;
+	return 0;
+}
+
+static u64 environment_thread(environment env, struct unwinder *u)
+{
+	(void)env, (void)u;
+	return 0;
+}
+
+static void environment_remember_thread(environment env, struct unwinder *u, u64 state)
+{
+	(void)env, (void)u, (void)state;
 }
 
 #include "unwind/step.h"
@@ -108,12 +143,17 @@ void UNWIND_ON_HOST(const struct pyrorec_host_memory *memory, const struct pyror
 	struct unwinder u;
 
 	unwind_begin(&u);
+	if (memory->python) {
+		memset(&u.python, 0, sizeof u.python);
+		u.python.process = *memory->python;
+		unwind_begin_python(&u);
+	}
 	u.state = *state;
 	u.generation = 1;
 	u.first_mapping = 0;
 	u.mapping_count = memory->mapping_count < PYROREC_MAX_MAPPINGS ? (u32)memory->mapping_count : PYROREC_MAX_MAPPINGS - 1;
 	u.scan_address = state->sp;
-	u.frame_count = found->count < PYROREC_MAX_USER_FRAMES ? found->count : PYROREC_MAX_USER_FRAMES;
+	u.frame_count = found->count < PYROREC_MAX_USER_WORDS ? found->count : PYROREC_MAX_USER_WORDS;
 	for (u32 i = 0; i < UNWIND_MAX_STEPS; i++) {
 		if (unwind_step(&host, &u))
 			break;

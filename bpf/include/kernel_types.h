@@ -10,12 +10,23 @@
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+struct thread_struct {
+#if defined(__TARGET_ARCH_arm64)
+	struct {
+		unsigned long tp_value;
+	} uw;
+#else
+	unsigned long fsbase;
+#endif
+};
+
 struct task_struct {
 	unsigned int flags;
 	int pid;
 	int tgid;
 	struct task_struct *group_leader;
 	__u64 start_boottime;
+	struct thread_struct thread;
 };
 
 /* What the kernel keeps of a thread's user registers; another name than linux/ptrace.h's, which names them differently. */

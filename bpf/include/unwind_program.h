@@ -53,6 +53,11 @@ static __always_inline __u32 unwind_user_stack(
 	u->first_mapping = process->first;
 	u->mapping_count = process->count;
 	u->stops_at_unknown = 1;
+	struct pyrorec_python_process *python = bpf_map_lookup_elem(&python_processes, &pid);
+	if (python) {
+		u->python.process = *python;
+		unwind_begin_python(u);
+	}
 	sample->generation = generation;
 	bpf_loop(UNWIND_MAX_STEPS, step_once, &call, 0);
 	sample->result = u->result;
@@ -106,8 +111,8 @@ int on_sample_tables(struct bpf_perf_event_data *ctx)
 	__u32 user = unwind_user_stack(ctx, scratch, pid, cpu);
 	if (sample->result == PYROREC_UNWIND_COMPAT32)
 		user = walk_user_stack(ctx, sample), sample->result = PYROREC_UNWIND_COMPAT32;
-	if (user > PYROREC_MAX_USER_FRAMES)
-		user = PYROREC_MAX_USER_FRAMES;
+	if (user > PYROREC_MAX_USER_WORDS)
+		user = PYROREC_MAX_USER_WORDS;
 	sample->user_frames = user;
 	__u32 words = user + kernel_stack(ctx, sample, user);
 	__u64 waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
@@ -121,7 +126,10 @@ int on_sample_tables(struct bpf_perf_event_data *ctx)
 			limit = used;
 		words += copy_stack(scratch, words, limit);
 	}
-	output(sample, sizeof *sample, waiting, words);
+	int urgent = scratch->unwinder.python.has_news && sample->time - scratch->told_news > UNWIND_NEWS_INTERVAL;
+	if (urgent)
+		scratch->told_news = sample->time;
+	output(sample, sizeof *sample, waiting, words, urgent);
 	return 0;
 }
 

@@ -7,6 +7,19 @@
 
 #define UNWIND_REMEMBERED_BITS 12
 
+/* The thread state that a thread was found to have. */
+struct unwind_thread_entry {
+	/* The process id, below it the thread's. */
+	u64 thread;
+	u64 state;
+};
+
+#define UNWIND_THREAD_BITS 8
+/* Codes that were seen lately, by the numbers that stand for them. */
+#define UNWIND_NEWS_BITS 12
+/* At most so often is the recorder woken for code that may soon be gone: nanoseconds. */
+#define UNWIND_NEWS_INTERVAL 20000000
+
 /* What one sample is put together in, because only its used part goes to the ring buffer. */
 struct unwind_scratch {
 	/* First, where short offsets reach it. */
@@ -16,6 +29,10 @@ struct unwind_scratch {
 	struct pyrorec_sample sample;
 	/* Two that share a line of the CPU's cache, for each of so many addresses. */
 	struct unwind_remembered remembered[1 << UNWIND_REMEMBERED_BITS] __attribute__((aligned(64)));
+	struct unwind_thread_entry threads[1 << UNWIND_THREAD_BITS];
+	u64 codes[1 << UNWIND_NEWS_BITS];
+	/* When the recorder was woken for some. */
+	u64 told_news;
 };
 
 /* One a CPU. An array instead of a per-CPU one, whose values end at 32 KiB. What can be mapped begins with a page. */
@@ -67,6 +84,14 @@ struct {
 	__type(key, __u32);
 	__type(value, struct pyrorec_unwind_process);
 } unwind_processes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, PYROREC_MAX_INTERPRETER_PROCESSES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct pyrorec_python_process);
+} python_processes SEC(".maps");
 
 typedef struct unwind_scratch *environment;
 
@@ -120,7 +145,52 @@ UNWIND_INLINE struct unwind_remembered *environment_remembered(environment env, 
 
 UNWIND_INLINE void environment_push(environment env, u32 index, u64 pc)
 {
-	env->sample.words[index & (PYROREC_MAX_USER_FRAMES - 1)] = pc;
+	env->sample.words[index & (PYROREC_MAX_USER_WORDS - 1)] = pc;
+}
+
+UNWIND_INLINE int environment_read_structure(environment env, void *to, u32 bytes, u64 address)
+{
+	return bpf_probe_read_user(to, bytes, (void *)address);
+}
+
+/* The same in the C libraries that there are: pthread_self() is where the thread's register points. */
+UNWIND_INLINE u64 environment_thread_pointer(environment env)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+#if defined(__TARGET_ARCH_arm64)
+	return task->thread.uw.tp_value;
+#else
+	return task->thread.fsbase;
+#endif
+}
+
+UNWIND_INLINE int environment_is_news(environment env, u64 code)
+{
+	u64 *seen = &env->codes[(u32)(code * 0x9e3779b97f4a7c15ull >> (64 - UNWIND_NEWS_BITS)) & ((1 << UNWIND_NEWS_BITS) - 1)];
+
+	if (*seen == code)
+		return 0;
+	*seen = code;
+	return 1;
+}
+
+UNWIND_INLINE struct unwind_thread_entry *thread_entry(environment env)
+{
+	u64 id = (u64)env->sample.pid << 32 | env->sample.tid;
+	return &env->threads[(u32)(id * 0x9e3779b97f4a7c15ull >> (64 - UNWIND_THREAD_BITS)) & ((1 << UNWIND_THREAD_BITS) - 1)];
+}
+
+UNWIND_INLINE u64 environment_thread(environment env, struct unwinder *u)
+{
+	struct unwind_thread_entry *entry = thread_entry(env);
+	return entry->thread == ((u64)env->sample.pid << 32 | env->sample.tid) ? entry->state : 0;
+}
+
+UNWIND_INLINE void environment_remember_thread(environment env, struct unwinder *u, u64 state)
+{
+	struct unwind_thread_entry *entry = thread_entry(env);
+	entry->thread = (u64)env->sample.pid << 32 | env->sample.tid;
+	entry->state = state;
 }
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef PYROREC_UNWIND_STEP_H
 #define PYROREC_UNWIND_STEP_H
 
+#include "../interpreters/interpreters.h"
 #include "remember.h"
 #include "search.h"
 
@@ -58,14 +59,20 @@ UNWIND_INLINE int unwind_step(environment env, struct unwinder *u)
 	struct pyrorec_unwind_state *s = &u->state;
 	const struct unwind_remembered *known = 0;
 	const struct pyrorec_unwind_mapping *mapping;
-	u64 word = 0, address;
-	int found;
+	u64 word = 0, address = s->pc;
+	u32 count = u->frame_count;
+	int found = 0, runs_interpreter;
 
-	/* Whether a caller that was searched for is the right one the long way finds out. */
-	if (u->mode == UNWIND_STEP && !u->is_unproven) {
+	if (u->mode == UNWIND_INTERPRETER)
+		return interpreter_step(env, u);
+	/*
+	 * Whether a caller that was searched for is the right one the long way finds out, and which frames run an interpreter.
+	 */
+	if (u->mode == UNWIND_STEP && !u->is_unproven && !u->python.is_there) {
 		found = unwind_quickly(env, u);
 		if (found >= 0)
 			return found;
+		count = u->frame_count;
 	}
 	if (u->mode == UNWIND_SCAN) {
 		if (!u->scans_left)
@@ -105,11 +112,16 @@ UNWIND_INLINE int unwind_step(environment env, struct unwinder *u)
 	}
 	if (found < 0)
 		return unwind_end(u, PYROREC_UNWIND_TABLES_PENDING);
-	if (u->frame_count >= PYROREC_MAX_USER_FRAMES)
+	if (count >= (u->python.is_there ? PYROREC_MAX_USER_WORDS : PYROREC_MAX_USER_FRAMES))
 		return unwind_end(u, PYROREC_UNWIND_TRUNCATED_BY_DEPTH);
-	environment_push(env, u->frame_count, s->pc);
-	u->frame_count += 1;
-	return unwind_by_number(env, u, found);
+	runs_interpreter = interpreter_runs_at(u, address);
+	if (!runs_interpreter) {
+		environment_push(env, count, s->pc);
+		u->frame_count = count + 1;
+	}
+	word = s->pc;
+	found = unwind_by_number(env, u, found);
+	return runs_interpreter ? interpreter_begin(u, word, found) : found;
 }
 
 #endif

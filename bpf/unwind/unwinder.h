@@ -13,7 +13,9 @@
  *   const struct pyrorec_unwind_chunk *environment_chunk(environment, u32 index)
  *   const struct pyrorec_unwind_rule *environment_rule(environment, u32 index)       these four: null when there is none
  *   struct unwind_remembered *environment_remembered(environment, u64 address)       the two that the address may be among
- *   void environment_push(environment, u32 index, u64 pc)                            index < PYROREC_MAX_USER_FRAMES
+ *   void environment_push(environment, u32 index, u64 word)                          index < PYROREC_MAX_USER_WORDS
+ *
+ * and what bpf/interpreters/interpreters.h asks for.
  */
 #ifndef PYROREC_UNWINDER_H
 #define PYROREC_UNWINDER_H
@@ -51,8 +53,16 @@ typedef __s64 s64;
 #define UNWIND_SCAN_WORDS 256
 /* Words below the frame pointer looked at for the call that switched stacks, in one sample. */
 #define UNWIND_SWITCH_WORDS 64
-/* Steps in one sample: frames, and words of scans. */
-#define UNWIND_MAX_STEPS (PYROREC_MAX_USER_FRAMES + UNWIND_SCAN_WORDS + UNWIND_SWITCH_WORDS + 8)
+/* Thread states of an interpreter that are looked at for one thread. */
+#define UNWIND_PYTHON_THREADS_LIMIT 1024
+/* Steps in one sample: frames, words of scans, an interpreter's thread states. */
+#define UNWIND_MAX_STEPS \
+	(PYROREC_MAX_USER_WORDS + UNWIND_SCAN_WORDS + UNWIND_SWITCH_WORDS + UNWIND_PYTHON_THREADS_LIMIT + 8)
+/* Room for a page of an interpreter's frames, and one that begins at its end. A power of two. */
+#define UNWIND_PYTHON_WINDOW 8192
+#define UNWIND_PYTHON_CODES 64
+/* A thread's stack is not larger than this where what lies above it matters. */
+#define UNWIND_GUESS_STACK (1ull << 30)
 
 /* Rule numbers for what has no table, next to those of pyrorec_unwind.h. */
 #define UNWIND_RULE_NO_TABLE 7
@@ -84,6 +94,68 @@ enum unwind_mode {
 	UNWIND_SCAN = 2,
 	/* Look at one word below the frame pointer: is it behind the call that switched stacks? */
 	UNWIND_SWITCH = 3,
+	/* Take one frame of the interpreter that the native frame above ran. */
+	UNWIND_INTERPRETER = 4,
+};
+
+/* The call of an interpreter whose frames are being taken. */
+struct unwind_interpreter {
+	/* The native frame that ran it, and where its caller's frame begins. */
+	u64 pc;
+	u64 limit;
+	/* How to go on behind it. */
+	u32 mode;
+	u32 ended;
+	/* Words pushed before it. */
+	u32 first;
+	u32 reserved;
+};
+
+enum unwind_python_phase {
+	UNWIND_PYTHON_BEGIN = 1,
+	UNWIND_PYTHON_THREADS = 2,
+	UNWIND_PYTHON_FRAMES = 3,
+};
+
+struct unwind_python_code {
+	u64 code;
+	u64 cookie;
+	u64 sample;
+};
+
+struct unwind_python {
+	struct pyrorec_python_process process;
+	/* Whether the process runs CPython; the rest is of no meaning where it does not. */
+	u32 is_there;
+	u32 phase;
+	u32 failed;
+	/* Whether a frame runs code that nobody may have read yet. */
+	u32 has_news;
+	u32 reserved;
+	u32 threads_left;
+	/* Never given twice on this CPU. */
+	u64 sample;
+	/* pthread_self(), and where the search for its thread state stands. */
+	u64 self;
+	u64 thread;
+	u64 interpreter;
+	/* The next frame, and the first of this call. */
+	u64 frame;
+	u64 first;
+	/* The thread state they are of. */
+	u64 taken;
+	/* A thread that is in a sub-interpreter has a thread state of each: where the outer one's frames go on. */
+	u64 outer;
+	u64 outer_cframe;
+	u32 asked_for_others;
+	u32 reserved2;
+	/* Of the innermost call, on its stack (3.11, 3.12); 0 where there is none. */
+	u64 cframe;
+	u64 window_base;
+	u64 window_bytes;
+	u8 bytes[PYROREC_PYTHON_BYTES + 8];
+	u8 window[UNWIND_PYTHON_WINDOW + PYROREC_PYTHON_BYTES + 8];
+	struct unwind_python_code codes[UNWIND_PYTHON_CODES];
 };
 
 struct unwinder {
@@ -125,6 +197,8 @@ struct unwinder {
 	/* A word that begins less than this behind the base is in the window with all of it; 0 when there is none. */
 	u64 window_reach;
 	u8 window[UNWIND_WINDOW_BYTES + 8];
+	struct unwind_interpreter interpreter;
+	struct unwind_python python;
 };
 
 UNWIND_INLINE void unwind_begin(struct unwinder *u)
@@ -144,6 +218,24 @@ UNWIND_INLINE void unwind_begin(struct unwinder *u)
 	u->is_unproven = 0;
 	u->window_base = 0;
 	u->window_reach = 0;
+	u->python.is_there = 0;
+	u->python.has_news = 0;
+}
+
+/* The process runs CPython, as described in `python.process`. */
+UNWIND_INLINE void unwind_begin_python(struct unwinder *u)
+{
+	struct unwind_python *python = &u->python;
+
+	python->is_there = 1;
+	python->phase = 0;
+	python->failed = 0;
+	python->sample += 1;
+	python->frame = 0;
+	python->outer = 0;
+	python->asked_for_others = 0;
+	python->window_base = 0;
+	python->window_bytes = 0;
 }
 
 /* Every step ends in 0 to go on or 1 when `result` says how it ended. */

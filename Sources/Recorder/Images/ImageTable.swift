@@ -1,5 +1,7 @@
 import Base
 import Glibc
+import Interpreters
+import ObjectFile
 import TraceFormat
 
 /// Opens the file behind a mapping while there is still a way to it.
@@ -39,6 +41,10 @@ final class ImageTable {
     var failedOpens = 0
     /// How to unwind its code; `nil` before anybody asked, and for memory without a file.
     var unwinding: UnwindImage?
+    /// Whether it was looked into for interpreters, and the one it holds.
+    var wasRecognised = false
+    var python: PythonBinary?
+    var layout: ImageLayout?
 
     init(kind: ImageRecord.Kind, path: String, wasDeleted: Bool, key: Key) {
       self.kind = kind

@@ -39,6 +39,8 @@ import Unwind
   /// What `consume` fills.
   private var collected: [UInt8] = []
   private(set) var event = Event(name: "cpu-clock", type: 1, config: 0)
+  /// The descriptor of the map of interpreters; -1 where they are not looked for.
+  private(set) var interpreterMap: Int32 = -1
   /// What unwinding by tables reads; `nil` when the kernel walks frame pointers.
   private(set) var unwindArrays: UnwindArrays?
   private(set) var processPointers = ProcessPointers()
@@ -123,6 +125,7 @@ import Unwind
       } catch { throw .systemCall(error) }
     }
     unwindArrays = arrays
+    if usesTables { interpreterMap = unsafe bpf_object__find_map_fd_by_name(opened, UnwindMapNames.interpreters) }
     unsafe object = opened
     keepsObject = true
     if canName, let program = unsafe bpf_object__find_program_by_name(opened, "on_names"),

@@ -40,6 +40,8 @@ final class RecordedProcess {
   var exitedAt: UInt64?
   /// The mappings as the sampler's unwinder was given them; `nil` after a change.
   var layout: UnwindLayout?
+  /// The interpreter it runs; `nil` for none that is known.
+  var interpreter: RunningInterpreter?
   /// The last change of what an address means: samples unwound in an older generation are right only before it.
   var change: Change?
   struct Change {

@@ -1,4 +1,5 @@
 import Base
+import Interpreters
 import TraceFormat
 
 /// The trie of all frames seen, so that a stack is written once and a sample names it by number.
@@ -60,7 +61,7 @@ struct StackTable: ~Copyable {
 
   init() { batch = StackBatch(firstStack: StackHandle(1), firstNode: NodeHandle(1)) }
 
-  /// The handle of the stack whose frames are `words` (64-bit addresses, innermost first) in `addressSpace`.
+  /// The handle of the stack whose frames are `words` (64-bit addresses and `InterpreterWord`s, innermost first) in `addressSpace`.
   /// Empty for no words.
   mutating func intern(_ words: RawSpan, addressSpace: AddressSpaceHandle) -> StackHandle {
     let count = words.byteCount / 8
@@ -146,8 +147,13 @@ struct StackTable: ~Copyable {
     let kind: StackNode.Space = space == .kernel ? .kernel : .user
     while index >= 0 {
       let isRoot = index == count
-      batch.nodes.append(StackBatch.NewNode(space: isRoot ? .root : kind, value: value))
-      if !isRoot { newFrames.append((space.rawValue, value)) }
+      if let frame = InterpreterWord.parse(value), !isRoot, kind == .user {
+        batch.nodes.append(
+          StackBatch.NewNode(space: frame.space, value: UInt64(frame.place.code), extra: UInt64(frame.place.instruction)))
+      } else {
+        batch.nodes.append(StackBatch.NewNode(space: isRoot ? .root : kind, value: value))
+        if !isRoot { newFrames.append((space.rawValue, value)) }
+      }
       parent = add(parent: parent, value: value)
       remember(value, parent, depth: count - index, slot)
       index -= 1

@@ -6,5 +6,6 @@ enum UnwindMapNames {
   static let mappings = "unwind_mappings"
   static let rules = "unwind_rules"
   static let processes = "unwind_processes"
-  static let all = [scratches, chunks, pages, mappings, rules, processes]
+  static let interpreters = "python_processes"
+  static let all = [scratches, chunks, pages, mappings, rules, processes, interpreters]
 }

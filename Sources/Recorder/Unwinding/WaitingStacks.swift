@@ -46,6 +46,8 @@ struct WaitingStack {
   var copy: StackCopy
   /// Found so far.
   var frames: [UInt64]
+  /// Some of them are an interpreter's, which nobody finds offline: its copy is not kept.
+  var hasInterpreter: Bool
   /// When it is recorded with what was found.
   var deadline: UInt64
   /// What it waits for.
@@ -56,7 +58,8 @@ struct WaitingStack {
   static let patience: UInt64 = 5_000_000_000
 
   init(
-    sample: Sample, space: AddressSpaceHandle, process: RecordedProcess, copy: StackCopy, frames: [UInt64], now: UInt64
+    sample: Sample, space: AddressSpaceHandle, process: RecordedProcess, copy: StackCopy, frames: [UInt64], now: UInt64,
+    hasInterpreter: Bool = false
   ) {
     self.sample = sample
     self.space = space
@@ -65,6 +68,7 @@ struct WaitingStack {
     self.copy = copy
     self.frames = frames
     self.copy.knownFrameCount = frames.count
+    self.hasInterpreter = hasInterpreter
     deadline = now &+ Self.patience
   }
 
@@ -72,7 +76,7 @@ struct WaitingStack {
   var asItIs: FinishedStack {
     FinishedStack(
       sample: sample, space: space, mappings: mappings, frames: frames + [copy.state.pc],
-      result: UInt8(PYROREC_UNWIND_TABLES_PENDING.rawValue), copy: copy)
+      result: UInt8(PYROREC_UNWIND_TABLES_PENDING.rawValue), copy: hasInterpreter ? nil : copy)
   }
 
   /// The stack of a sample that was unwound in mappings that had changed meanwhile: its frames up to the first that lies
@@ -165,7 +169,8 @@ final class WaitingStacks {
       copy.stack.removeLast(max(copy.stack.count - found.stackByteCount, 0))
       return FinishedStack(
         sample: stack.sample, space: stack.space, mappings: stack.mappings, frames: found.frames, result: found.result,
-        firstGuess: FirstGuess(guesses: found.guesses, reason: found.guessReason, frame: found.firstGuess), copy: copy)
+        firstGuess: FirstGuess(guesses: found.guesses, reason: found.guessReason, frame: found.firstGuess),
+        copy: stack.hasInterpreter ? nil : copy)
     case .wait(_, let image):
       stack.image = image
       return nil

@@ -21,6 +21,8 @@ public typealias ImageHandle = Handle<ImageRecord>
 public typealias StackHandle = Handle<StackBatch>
 /// One frame below one caller: a node of the trie that holds all stacks. 0 is no node.
 public typealias NodeHandle = Handle<StackNode>
+/// One piece of code that an interpreter ran. 0 is none.
+public typealias CodeHandle = Handle<CodeRecord>
 /// One kind of event that samples are taken on.
 public typealias EventHandle = Handle<EventRecord>
 

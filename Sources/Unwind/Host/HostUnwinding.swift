@@ -15,7 +15,20 @@ package struct HostUnwinding {
   /// Where it ended.
   package var state: pyrorec_unwind_state
 
-  package static let maximumFrames = Int(PYROREC_MAX_USER_FRAMES)
+  package static let maximumFrames = Int(PYROREC_MAX_USER_WORDS)
+
+  /// An interpreter whose frames are looked for, in memory that was read before.
+  package struct Interpreter {
+    package var process: pyrorec_python_process
+    package var memory: RecordedMemory
+    /// What `pthread_self()` was.
+    package var threadPointer: UInt64
+    package init(process: pyrorec_python_process, memory: RecordedMemory, threadPointer: UInt64) {
+      self.process = process
+      self.memory = memory
+      self.threadPointer = threadPointer
+    }
+  }
 
   /// Goes on from `state`, the caller of `frames`.
   ///
@@ -27,7 +40,7 @@ package struct HostUnwinding {
   ///   - isStanding: whether what is not in `stack` can be read from the process, because it does not run.
   package init(
     from state: pyrorec_unwind_state, after frames: [UInt64], in arrays: UnwindArrays, mappings: Range<Int>, stack: [UInt8],
-    machine: ElfMachine = .own, process: UInt32, isStanding: Bool = false
+    machine: ElfMachine = .own, process: UInt32, isStanding: Bool = false, interpreter: Interpreter? = nil
   ) {
     var state = state
     var buffer = [UInt64](repeating: 0, count: Self.maximumFrames)
@@ -53,10 +66,29 @@ package struct HostUnwinding {
         unsafe memory.stack_bytes = UInt64(stack.count)
         unsafe memory.process = Int32(truncatingIfNeeded: process)
         unsafe memory.is_standing = isStanding ? 1 : 0
-        if machine == .aarch64 {
-          unsafe pyrorec_unwind_arm64(&memory, &state, buffer.baseAddress, &found)
-        } else {
-          unsafe pyrorec_unwind_x86(&memory, &state, buffer.baseAddress, &found)
+        guard var interpreter else {
+          unsafe Self.run(machine, &memory, &state, buffer.baseAddress, &found)
+          return
+        }
+        let bytes = interpreter.memory.regions.flatMap(\.bytes)
+        unsafe bytes.withUnsafeBufferPointer { bytes in
+          var regions: [pyrorec_host_region] = unsafe []
+          var offset = 0
+          for region in interpreter.memory.regions {
+            unsafe regions.append(
+              pyrorec_host_region(
+                address: region.start, bytes: bytes.baseAddress.map { unsafe $0 + offset }, count: UInt64(region.bytes.count)))
+            offset += region.bytes.count
+          }
+          unsafe regions.withUnsafeBufferPointer { regions in
+            unsafe withUnsafePointer(to: &interpreter.process) { python in
+              unsafe memory.python = python
+              unsafe memory.regions = regions.baseAddress
+              unsafe memory.region_count = UInt64(regions.count)
+              unsafe memory.thread_pointer = interpreter.threadPointer
+              unsafe Self.run(machine, &memory, &state, buffer.baseAddress, &found)
+            }
+          }
         }
       }
     }
@@ -78,5 +110,17 @@ extension ElfMachine {
     #else
       .x86_64
     #endif
+  }
+
+  private static func run(
+    _ machine: ElfMachine, _ memory: UnsafePointer<pyrorec_host_memory>, _ state: UnsafePointer<pyrorec_unwind_state>,
+    _ frames: UnsafeMutablePointer<UInt64>?, _ found: UnsafeMutablePointer<pyrorec_host_frames>
+  ) {
+    // Safe: as where they come from.
+    if machine == .aarch64 {
+      unsafe pyrorec_unwind_arm64(memory, state, frames, found)
+    } else {
+      unsafe pyrorec_unwind_x86(memory, state, frames, found)
+    }
   }
 }

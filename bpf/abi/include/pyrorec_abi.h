@@ -9,13 +9,15 @@
 
 #include <linux/types.h>
 #include "pyrorec_layout.h"
+#include "pyrorec_interpreter.h"
 
 /* Frames kept of a kernel stack, and of any stack that the kernel walks: what it keeps itself by default
    (kernel.perf_event_max_stack). */
 #define PYROREC_MAX_FRAMES 127
 
-/* Frames kept of a user stack that is unwound by tables. */
+/* Frames kept of a user stack that is unwound by tables; in a process that runs an interpreter, words (pyrorec_interpreter.h). */
 #define PYROREC_MAX_USER_FRAMES 1024
+#define PYROREC_MAX_USER_WORDS 8192
 
 /* Bytes of stack that a sample carries at most when its tables are not there yet; less when the ring buffer fills up. */
 #define PYROREC_STACK_COPY_BYTES 65536
@@ -57,9 +59,9 @@ enum pyrorec_target_state {
 };
 
 /*
- * One sample. `words` holds user_frames addresses (innermost first), kernel_frames addresses (innermost
- * first), then extra_words 64-bit words that belong to what `extra_kind` names (interpreter frames, registers
- * and stack bytes): 0 for none.
+ * One sample. `words` holds user_frames words (addresses, innermost first, and the frames of interpreters, of two words
+ * each), kernel_frames addresses (innermost first), then extra_words 64-bit words that belong to what `extra_kind` names
+ * (registers and stack bytes): 0 for none.
  */
 struct pyrorec_sample {
 	__u16 kind;
@@ -84,7 +86,7 @@ struct pyrorec_sample {
 	__u64 weight;
 	/* Of the address space that the user stack was unwound in; 0 for none. */
 	__u64 generation;
-	__u64 words[PYROREC_MAX_USER_FRAMES + PYROREC_MAX_FRAMES + PYROREC_STATE_WORDS + PYROREC_STACK_COPY_BYTES / 8];
+	__u64 words[PYROREC_MAX_USER_WORDS + PYROREC_MAX_FRAMES + PYROREC_STATE_WORDS + PYROREC_STACK_COPY_BYTES / 8];
 };
 
 #define PYROREC_SAMPLE_HEADER_BYTES 64

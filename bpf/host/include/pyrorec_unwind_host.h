@@ -5,6 +5,13 @@
 
 #include "pyrorec_abi.h"
 
+/* A piece of the process's memory. */
+struct pyrorec_host_region {
+	__u64 address;
+	const __u8 *bytes;
+	__u64 count;
+};
+
 /* All that an unwinding may look at; nothing of it is trusted, and nothing outside of it is read. */
 struct pyrorec_host_memory {
 	const struct pyrorec_unwind_chunk *chunks;
@@ -25,6 +32,12 @@ struct pyrorec_host_memory {
 	__s32 process;
 	/* Unless the process stands still: then whatever is not in the copy is read from it too. */
 	__s32 is_standing;
+	/* Of an interpreter; null for none. What it reads of the process lies in the regions. */
+	const struct pyrorec_python_process *python;
+	const struct pyrorec_host_region *regions;
+	__u64 region_count;
+	/* What pthread_self() was. */
+	__u64 thread_pointer;
 };
 
 struct pyrorec_host_frames {
@@ -44,7 +57,7 @@ struct pyrorec_host_frames {
 };
 
 /*
- * Finds `state` and its callers, innermost first: `frames` holds PYROREC_MAX_USER_FRAMES addresses, of which the first
+ * Finds `state` and its callers, innermost first: `frames` holds PYROREC_MAX_USER_WORDS words, of which the first
  * `found->count` are there already and stay. By the rules of one machine each, whatever the machine this runs on.
  */
 void pyrorec_unwind_x86(const struct pyrorec_host_memory *memory, const struct pyrorec_unwind_state *state, __u64 *frames,
@@ -54,5 +67,8 @@ void pyrorec_unwind_arm64(const struct pyrorec_host_memory *memory, const struct
 
 /* Changes which pages a mapping has, for an unwinder that may be running: what was written before is seen by whoever sees it. */
 void pyrorec_publish_table(struct pyrorec_unwind_mapping *mapping, __u64 table);
+
+/* Reads another process's memory (process_vm_readv(2)): the bytes read, less than `bytes` where they are not all there. */
+long pyrorec_read_process(__s32 process, void *to, __u64 bytes, __u64 address);
 
 #endif

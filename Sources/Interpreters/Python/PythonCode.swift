@@ -1,0 +1,112 @@
+package import Base
+import CRecorderABI
+
+/// What a code object says of itself: enough to name a frame and its line without the process.
+package struct PythonCode: Hashable, Sendable {
+  /// The qualified name where the version has one (3.11), else the name.
+  package var name: String
+  package var file: String
+  package var firstLine: UInt32
+  package var lines: PythonLineFormat
+  package var lineTable: [UInt8]
+
+  /// UTF-8 bytes of a name, and of a path; what is longer is cut.
+  static let maximumNameByteCount = 1024
+  static let maximumPathByteCount = 4096
+  /// Of one code object; generated parsers have some 100 KB.
+  static let maximumTableByteCount = 1 << 18
+
+  /// Reads the code object at `address`.
+  ///
+  /// - Parameter cookie: of the object as it was when it was sampled.
+  package init(
+    at address: ProcessAddress, cookie: UInt64, layout: PythonLayout, codeType: UInt64, memory: some ProcessMemory
+  ) throws(InterpreterFailure) {
+    let code = try Self.object(at: address, cookie, layout, codeType, memory)
+    func pointer(_ offset: Int) throws(InterpreterFailure) -> ProcessAddress {
+      guard let word = code.littleEndianWord(at: offset) else { throw .codeMalformed }
+      return ProcessAddress(word)
+    }
+    name = try Self.text(
+      at: try pointer(layout.code.qualifiedName ?? layout.code.name), limit: Self.maximumNameByteCount, layout, memory)
+    file = try Self.text(at: try pointer(layout.code.file), limit: Self.maximumPathByteCount, layout, memory)
+    guard let line = code.littleEndianWord(at: layout.code.firstLine) else { throw .codeMalformed }
+    firstLine = UInt32(truncatingIfNeeded: line)
+    // A negative number is none.
+    if firstLine > UInt32(Int32.max) { firstLine = 0 }
+    lines = layout.lines
+    lineTable = try Self.table(at: try pointer(layout.code.lineTable), layout, memory)
+    // Whether it was the same all the time.
+    _ = try Self.object(at: address, cookie, layout, codeType, memory)
+  }
+
+  private static func object(
+    at address: ProcessAddress, _ cookie: UInt64, _ layout: PythonLayout, _ codeType: UInt64, _ memory: some ProcessMemory
+  ) throws(InterpreterFailure) -> [UInt8] {
+    guard let code = memory.bytes(at: address, layout.code.byteCount) else { throw .codeGone }
+    guard codeType == 0 || code.littleEndianWord(at: layout.objectType) == codeType else { throw .codeReplaced }
+    guard let found = Self.cookie(of: code, layout, memory) else { throw .codeGone }
+    guard found == cookie else { throw .codeReplaced }
+    return code
+  }
+
+  /// The same as the sampler computes (`python_cookie` of bpf/interpreters/python.h).
+  package static func cookie(of code: [UInt8], _ layout: PythonLayout, _ memory: some ProcessMemory) -> UInt64? {
+    var cookie: UInt64 = 0
+    for index in 0..<Int(PYROREC_PYTHON_COOKIE_WORDS) {
+      // The sampler reads zeros or older bytes past the end; no layout asks for them.
+      guard let word = code.littleEndianWord(at: layout.code.cookie[min(index, layout.code.cookie.count - 1)]) else { return nil }
+      cookie &+= pyrorec_cookie_word(UInt32(index), word)
+    }
+    if layout.code.cookieHasName {
+      guard let name = code.littleEndianWord(at: layout.code.name), let file = code.littleEndianWord(at: layout.code.file),
+        let hash = memory.word(at: ProcessAddress(name &+ UInt64(layout.text.hash))),
+        let length = memory.word(at: ProcessAddress(file &+ UInt64(layout.text.hash - 8))),
+        let fileHash = memory.word(at: ProcessAddress(file &+ UInt64(layout.text.hash)))
+      else { return nil }
+      for (number, word) in [hash, length, fileHash].enumerated() {
+        cookie &+= pyrorec_cookie_word(UInt32(PYROREC_PYTHON_COOKIE_WORDS) + UInt32(number), word)
+      }
+    }
+    return pyrorec_cookie(cookie)
+  }
+
+  /// A string object (PEP 393): one, two or four bytes a character, in the object itself.
+  static func text(
+    at address: ProcessAddress, limit: Int, _ layout: PythonLayout, _ memory: some ProcessMemory
+  ) throws(InterpreterFailure) -> String {
+    let text = layout.text
+    guard let head = memory.bytes(at: address, text.ascii), let length = head.littleEndianWord(at: text.length),
+      let state = (head + [0, 0, 0, 0, 0, 0, 0, 0]).littleEndianWord(at: text.state)
+    else { throw .codeGone }
+    let kind = Int(state >> UInt64(text.kindBit) & 7)
+    let isCompact = state >> UInt64(text.kindBit + 3) & 1 == 1
+    let isASCII = state >> UInt64(text.kindBit + 4) & 1 == 1
+    guard isCompact, kind == 1 || kind == 2 || kind == 4, length <= 1 << 32 else { throw .codeMalformed }
+    let count = min(Int(length), limit)
+    let start = ProcessAddress(address.rawValue &+ UInt64(isASCII ? text.ascii : text.compact))
+    guard count > 0 else { return "" }
+    guard let bytes = memory.bytes(at: start, count * kind) else { throw .codeGone }
+    if isASCII { return String(decoding: bytes.map { $0 & 0x7f }, as: UTF8.self) }
+    var scalars = String.UnicodeScalarView()
+    for index in 0..<count {
+      var value: UInt32 = 0
+      for place in (0..<kind).reversed() { value = value << 8 | UInt32(bytes[index * kind + place]) }
+      scalars.append(Unicode.Scalar(value) ?? "\u{fffd}")
+    }
+    return String(scalars)
+  }
+
+  private static func table(
+    at address: ProcessAddress, _ layout: PythonLayout, _ memory: some ProcessMemory
+  ) throws(InterpreterFailure) -> [UInt8] {
+    guard let size = memory.word(at: ProcessAddress(address.rawValue &+ UInt64(layout.bytesSize))) else { throw .codeGone }
+    // Too large a table is left out: frames have the line their function begins at.
+    guard size <= UInt64(maximumTableByteCount) else { return [] }
+    guard let bytes = memory.bytes(at: ProcessAddress(address.rawValue &+ UInt64(layout.bytesData)), Int(size)) else {
+      throw .codeGone
+    }
+    return bytes
+  }
+}
+extension InterpreterFailure: Error {}

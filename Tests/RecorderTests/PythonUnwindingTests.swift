@@ -1,0 +1,150 @@
+import Base
+import CRecorderABI
+import Testing
+
+@testable import Interpreters
+@testable import Recorder
+
+@Suite struct PythonUnwindingTests {
+  /// A frame of the result, in words.
+  private enum Frame: Equatable, CustomStringConvertible {
+    case native(UInt64)
+    case python(UInt64, unit: UInt64)
+    case failure(UInt64)
+    var description: String {
+      switch self {
+      case .native(let address): "0x" + String(address, radix: 16)
+      case .python(let code, let unit): "code \((code &- PythonMemory.codes) / 0x1000) at \(unit)"
+      case .failure(let reason): "failure \(reason)"
+      }
+    }
+  }
+
+  private func frames(_ found: HostUnwinding) -> [Frame] {
+    var frames: [Frame] = []
+    var index = 0
+    while index < found.frames.count {
+      let word = found.frames[index]
+      index += 1
+      guard InterpreterWord.parse(word) != nil, index < found.frames.count else {
+        frames.append(.native(word &- HandMadeStack.code))
+        continue
+      }
+      let rest = found.frames[index] & ~(1 << 63)
+      index += 1
+      let address = word & PYROREC_FRAME_ADDRESS_MASK
+      frames.append(address == 0 ? .failure(rest) : .python(address, unit: rest & InterpreterPlace.mask))
+    }
+    return frames
+  }
+  private let PYROREC_FRAME_ADDRESS_MASK: UInt64 = (1 << 56) - 1
+
+  @Test("the interpreter's frames take the place of the native frames that ran them, and C between them stays")
+  func inPlace() throws {
+    let found = try PythonMemory().unwind()
+    #expect(
+      frames(found) == [
+        .native(0x100), .python(PythonMemory.code(2), unit: 4), .python(PythonMemory.code(1), unit: 3), .native(0x210),
+        .python(PythonMemory.code(0), unit: 2), .native(0x2010),
+      ])
+    #expect(found.result == UInt8(PYROREC_UNWIND_COMPLETE.rawValue))
+  }
+
+  @Test("without a thread state of the thread the native frames stay, and the stack says why")
+  func noThread() throws {
+    var memory = PythonMemory()
+    memory.write(PythonMemory.thread + 136, 7)
+    #expect(
+      frames(try memory.unwind()) == [
+        .native(0x100), .failure(UInt64(PYROREC_INTERPRETER_NO_THREAD.rawValue)), .native(0x1100), .native(0x210), .native(0x1200),
+        .native(0x2010),
+      ])
+  }
+
+  @Test("what a frame runs is taken for code only when it is a code object")
+  func noCode() throws {
+    var memory = PythonMemory()
+    memory.write(PythonMemory.code(1) + 8, 7)
+    #expect(
+      frames(try memory.unwind()).prefix(4) == [
+        .native(0x100), .python(PythonMemory.code(2), unit: 4), .failure(UInt64(PYROREC_INTERPRETER_NO_CODE.rawValue)),
+        .native(0x1100),
+      ])
+  }
+
+  @Test("a call that has linked no frame yet takes none of those of the calls farther out")
+  func beforeLinking() throws {
+    var memory = PythonMemory()
+    // The innermost call's structure is still that of the outer one.
+    let outer = HandMadeStack.base + 16 + 64 + 16 + 48
+    memory.write(PythonMemory.thread + 56, outer)
+    memory.stack.words[Int(outer - HandMadeStack.base) / 8] = PythonMemory.frame(0)
+    #expect(
+      frames(try memory.unwind()) == [.native(0x100), .native(0x210), .python(PythonMemory.code(0), unit: 2), .native(0x2010)])
+  }
+
+  @Test("code is read by what the sampler saw of it, with its names and lines")
+  func code() throws {
+    let memory = PythonMemory()
+    let process = try PythonMemory.process
+    let found = try memory.unwind()
+    let cookie = (found.frames[2] & ~(1 << 63)) >> InterpreterPlace.bits
+    let code = try PythonCode(
+      at: ProcessAddress(PythonMemory.code(2)), cookie: cookie, layout: process.layout, codeType: PythonMemory.codeType,
+      memory: memory.regions)
+    #expect(code.name == "Class.third" && code.file == "/app/main.py" && code.firstLine == 30)
+    #expect((1...4).map { code.lines.line(of: $0, in: code.lineTable, first: code.firstLine) } == [30, 31, 33, 33])
+  }
+
+  @Test("code that is no longer what the sampler saw is not taken for it")
+  func staleCode() throws {
+    var memory = PythonMemory()
+    let process = try PythonMemory.process
+    let cookie = (try memory.unwind().frames[2] & ~(1 << 63)) >> InterpreterPlace.bits
+    memory.write(PythonMemory.code(2) + 88, 1)
+    #expect(throws: InterpreterFailure.codeReplaced) {
+      _ = try PythonCode(
+        at: ProcessAddress(PythonMemory.code(2)), cookie: cookie, layout: process.layout, codeType: PythonMemory.codeType,
+        memory: memory.regions)
+    }
+  }
+
+  @Test("whatever any word of the memory says, the walk ends, and reading code gives a code or a reason")
+  func corruption() throws {
+    let whole = PythonMemory()
+    let process = try PythonMemory.process
+    var outcomes: [String: Int] = [:]
+    func tryOut(_ memory: PythonMemory) throws {
+      let found = try memory.unwind()
+      #expect(found.frames.count <= HostUnwinding.maximumFrames)
+      let regions = memory.regions
+      for number in 0..<3 {
+        let address = PythonMemory.code(number)
+        guard let bytes = regions.bytes(at: ProcessAddress(address), process.layout.code.byteCount),
+          let cookie = PythonCode.cookie(of: bytes, process.layout, regions)
+        else { continue }
+        do throws(InterpreterFailure) {
+          let code = try PythonCode(
+            at: ProcessAddress(address), cookie: cookie, layout: process.layout, codeType: PythonMemory.codeType, memory: regions)
+          #expect(code.name.utf8.count <= 4096 && code.lineTable.count <= 1 << 18)
+          outcomes["read", default: 0] += 1
+        } catch {
+          outcomes[error.name, default: 0] += 1
+        }
+      }
+    }
+    for address in whole.words.keys.sorted() {
+      let value = whole.words[address] ?? 0
+      for other in [0, .max, value ^ 8, value ^ 1 << 40, value &+ 1, value << 1, PythonMemory.frame(0), PythonMemory.frame(1)] {
+        var memory = whole
+        memory.write(address, other)
+        try tryOut(memory)
+      }
+      var memory = whole
+      memory.words[address] = nil
+      try tryOut(memory)
+    }
+    #expect(outcomes["read", default: 0] > 1000)
+    #expect(outcomes["code_gone", default: 0] > 0 && outcomes["code_malformed", default: 0] > 0 && outcomes["code_replaced", default: 0] > 0)
+  }
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/*
+ * CPython's frames: finds the thread state of the thread by its pthread_self(), which every version keeps in it, and follows
+ * its frames. One structure a step. Nothing of it is trusted: a pointer that leads nowhere ends the walk.
+ */
+#ifndef PYROREC_PYTHON_H
+#define PYROREC_PYTHON_H
+
+#include "../unwind/unwinder.h"
+
+/* Frames that own no code object are pointed to with a mark in the low bits (3.14). */
+#define PYTHON_POINTER (~7ull)
+
+UNWIND_INLINE int python_runs_at(const struct pyrorec_python_process *p, u64 address)
+{
+#pragma unroll
+	for (int i = 0; i < PYROREC_PYTHON_RANGES; i++) {
+		if (address - p->begin[i] < p->end[i] - p->begin[i])
+			return 1;
+	}
+	return 0;
+}
+
+UNWIND_INLINE u64 python_field(const u8 *bytes, u32 offset)
+{
+	u64 value;
+	offset &= PYROREC_PYTHON_BYTES - 1;
+	__builtin_memcpy(&value, &bytes[offset], 8);
+	return value;
+}
+
+UNWIND_INLINE u32 python_count(u32 bytes)
+{
+	return bytes < PYROREC_PYTHON_BYTES ? bytes : PYROREC_PYTHON_BYTES;
+}
+
+/* The call of the evaluation function is done with: on with its caller. */
+UNWIND_INLINE int python_end(struct unwinder *u)
+{
+	u->mode = u->interpreter.mode;
+	return u->interpreter.ended != 0;
+}
+
+UNWIND_INLINE void python_push(environment env, struct unwinder *u, u64 code, u64 rest)
+{
+	u32 count = u->frame_count;
+
+	if (count >= PYROREC_MAX_USER_WORDS - 3)
+		return;
+	environment_push(env, count, PYROREC_FRAME_MARK | (u64)PYROREC_INTERPRETER_PYTHON << PYROREC_FRAME_SPACE_BIT | code);
+	environment_push(env, count + 1, PYROREC_FRAME_MARK | rest);
+	u->frame_count = count + 2;
+}
+
+/* Says why, and leaves the native frame where the interpreter's would stand. */
+UNWIND_INLINE int python_fail(environment env, struct unwinder *u, u32 reason)
+{
+	u32 count;
+
+	/* Once a stack: what was not found for the innermost call is not found for the others. */
+	if (!u->python.failed)
+		python_push(env, u, 0, reason);
+	u->python.failed = 1;
+	count = u->frame_count;
+	if (count < PYROREC_MAX_USER_WORDS) {
+		environment_push(env, count, u->interpreter.pc);
+		u->frame_count = count + 1;
+	}
+	return python_end(u);
+}
+
+UNWIND_INLINE void python_begin(struct unwinder *u)
+{
+	if (!u->python.phase)
+		u->python.phase = UNWIND_PYTHON_BEGIN;
+	u->python.first = u->python.frame;
+}
+
+/*
+ * Whether the thread state at `thread` is the thread's own and runs something; its first frame is then the next one. A thread
+ * may have several, one for each sub-interpreter it is in.
+ */
+UNWIND_INLINE int python_take_thread(environment env, struct unwinder *u, u64 thread)
+{
+	struct unwind_python *python = &u->python;
+	const struct pyrorec_python_process *p = &python->process;
+	u64 frame, cframe = 0;
+
+	if (environment_read_structure(env, python->bytes, python_count(p->thread_bytes), thread))
+		return -1;
+	if (python_field(python->bytes, p->thread_id) != python->self)
+		return 0;
+	if (p->thread_cframe == PYROREC_OFFSET_NONE) {
+		frame = python_field(python->bytes, p->thread_frame);
+	} else {
+		cframe = python_field(python->bytes, p->thread_cframe);
+		if (environment_read_structure(env, &frame, 8, cframe + p->cframe_current))
+			return 0;
+	}
+	if (!frame || (python->asked_for_others && thread == python->taken))
+		return 0;
+	if (python->asked_for_others) {
+		python->outer = python->frame;
+		python->outer_cframe = python->cframe;
+	}
+	python->taken = thread;
+	python->frame = python->first = frame;
+	python->cframe = cframe;
+	python->phase = UNWIND_PYTHON_FRAMES;
+	return 1;
+}
+
+UNWIND_INLINE int python_find_thread(environment env, struct unwinder *u)
+{
+	struct unwind_python *python = &u->python;
+	const struct pyrorec_python_process *p = &python->process;
+	u64 thread, next;
+
+	if (python->phase == UNWIND_PYTHON_BEGIN) {
+		python->self = environment_thread_pointer(env);
+		python->phase = UNWIND_PYTHON_THREADS;
+		python->thread = 0;
+		python->threads_left = UNWIND_PYTHON_THREADS_LIMIT;
+		if (environment_read_structure(env, &python->interpreter, 8, p->interpreters))
+			return python_fail(env, u, PYROREC_INTERPRETER_UNREADABLE);
+		thread = environment_thread(env, u);
+		if (thread)
+			python_take_thread(env, u, thread);
+		return 0;
+	}
+	if (!python->threads_left && !python->asked_for_others)
+		return python_fail(env, u, PYROREC_INTERPRETER_LIMIT);
+	if (!python->threads_left) {
+		python->phase = UNWIND_PYTHON_FRAMES;
+		return python_end(u);
+	}
+	python->threads_left -= 1;
+	if (!python->thread) {
+		/* The first thread state of the next interpreter. */
+		next = python->interpreter;
+		if (!next && python->asked_for_others) {
+			python->phase = UNWIND_PYTHON_FRAMES;
+			return python_end(u);
+		}
+		if (!next)
+			return python_fail(env, u, PYROREC_INTERPRETER_NO_THREAD);
+		if (environment_read_structure(env, &python->thread, 8, next + p->interpreter_threads) ||
+		    environment_read_structure(env, &python->interpreter, 8, next + p->interpreter_next))
+			return python_fail(env, u, PYROREC_INTERPRETER_UNREADABLE);
+		return 0;
+	}
+	thread = python->thread;
+	switch (python_take_thread(env, u, thread)) {
+	case 1:
+		environment_remember_thread(env, u, thread);
+		return 0;
+	case 0:
+		python->thread = python_field(python->bytes, p->thread_next);
+		return 0;
+	}
+	return python_fail(env, u, PYROREC_INTERPRETER_UNREADABLE);
+}
+
+/* Cookies hold for one sample: what a frame of it runs stays until it ends. */
+UNWIND_INLINE int python_cookie(environment env, struct unwinder *u, u64 code, u64 *cookie)
+{
+	struct unwind_python *python = &u->python;
+	const struct pyrorec_python_process *p = &python->process;
+	struct unwind_python_code *known =
+		&python->codes[(u32)(code * 0x9e3779b97f4a7c15ull >> 58) & (UNWIND_PYTHON_CODES - 1)];
+	u64 found = 0, word, file;
+
+	if (known->code == code && known->sample == python->sample) {
+		*cookie = known->cookie;
+		return 0;
+	}
+	if (environment_read_structure(env, python->bytes, python_count(p->code_bytes), code))
+		return PYROREC_INTERPRETER_UNREADABLE;
+	if (p->code_type && python_field(python->bytes, p->object_type) != p->code_type)
+		return PYROREC_INTERPRETER_NO_CODE;
+#pragma unroll
+	for (int i = 0; i < PYROREC_PYTHON_COOKIE_WORDS; i++)
+		found += pyrorec_cookie_word(i, python_field(python->bytes, p->cookie_words[i]));
+	if (p->code_name != PYROREC_OFFSET_NONE) {
+		word = python_field(python->bytes, p->code_name);
+		file = python_field(python->bytes, p->code_file);
+		/* Of the file's the length before it too: it need not have been asked for its hash. */
+		if (environment_read_structure(env, &word, 8, word + p->string_hash) ||
+		    environment_read_structure(env, python->bytes, 16, file + p->string_hash - 8))
+			return PYROREC_INTERPRETER_UNREADABLE;
+		found += pyrorec_cookie_word(PYROREC_PYTHON_COOKIE_WORDS, word);
+		found += pyrorec_cookie_word(PYROREC_PYTHON_COOKIE_WORDS + 1, python_field(python->bytes, 0));
+		found += pyrorec_cookie_word(PYROREC_PYTHON_COOKIE_WORDS + 2, python_field(python->bytes, 8));
+	}
+	found = pyrorec_cookie(found);
+	if (environment_is_news(env, code ^ found << 20 ^ u->generation << 40))
+		python->has_news = 1;
+	known->code = code;
+	known->cookie = found;
+	known->sample = python->sample;
+	*cookie = found;
+	return 0;
+}
+
+/*
+ * The next frame's bytes. Frames of 3.11 and later lie side by side, a caller's below: one read brings many of them. It begins
+ * where the frame's page does, because the page below may not be there, and to find that out takes longer than all the rest.
+ */
+UNWIND_INLINE const u8 *python_frame_bytes(environment env, struct unwinder *u)
+{
+	struct unwind_python *python = &u->python;
+	u32 bytes = python_count(python->process.frame_bytes), below;
+	u64 address = python->frame, offset = address - python->window_base;
+
+	if (python->window_bytes < bytes || offset > python->window_bytes - bytes) {
+		below = python->process.style == PYROREC_PYTHON_FRAME_A_CALL ? 0 : address & 4095;
+		python->window_bytes = 0;
+		if (environment_read_structure(env, python->window, below + bytes, address - below))
+			return 0;
+		python->window_base = address - below;
+		python->window_bytes = below + bytes;
+		offset = below;
+	}
+	return &python->window[offset & (UNWIND_PYTHON_WINDOW - 1)];
+}
+
+UNWIND_INLINE u64 python_instruction(const struct pyrorec_python_process *p, u64 code, u64 instruction)
+{
+	s64 units;
+
+	if (p->code_instructions == PYROREC_OFFSET_NONE) {
+		/* An int; -1 before the first instruction. */
+		units = (s64)(instruction << 32) >> 32;
+		units = units < 0 ? -1 : units >> (p->instruction_shift & 1);
+	} else {
+		units = (s64)(instruction - code - p->code_instructions) >> 1;
+	}
+	units += 1;
+	return units < 0 || units >= PYROREC_INSTRUCTION_UNKNOWN ? PYROREC_INSTRUCTION_UNKNOWN : (u64)units;
+}
+
+/*
+ * The call has not linked its frame yet, or no longer: what is linked belongs to calls farther out. Or the thread has another
+ * thread state, of a sub-interpreter, that runs this call.
+ */
+UNWIND_INLINE int python_is_elsewhere(environment env, struct unwinder *u)
+{
+	struct unwind_python *python = &u->python;
+
+	u->frame_count = u->interpreter.first;
+	python->frame = python->first;
+	if (python->asked_for_others || environment_read_structure(env, &python->interpreter, 8, python->process.interpreters))
+		return python_end(u);
+	python->asked_for_others = 1;
+	python->phase = UNWIND_PYTHON_THREADS;
+	python->thread = 0;
+	python->threads_left = UNWIND_PYTHON_THREADS_LIMIT;
+	return 0;
+}
+
+/* Where one thread state's frames have ended, the outer one's go on. */
+UNWIND_INLINE int python_go_out(struct unwinder *u)
+{
+	struct unwind_python *python = &u->python;
+
+	python->frame = python->first = python->outer;
+	python->cframe = python->outer_cframe;
+	python->outer = 0;
+	return 0;
+}
+
+UNWIND_INLINE int python_take_frame(environment env, struct unwinder *u)
+{
+	struct unwind_python *python = &u->python;
+	const struct pyrorec_python_process *p = &python->process;
+	u64 code, previous, cookie = 0, frame = python->frame;
+	const u8 *bytes;
+	u32 entry, failure;
+
+	if (!frame && python->outer)
+		return python_go_out(u);
+	if (!frame)
+		return u->frame_count == u->interpreter.first ? python_is_elsewhere(env, u) : python_end(u);
+	if (python->cframe && python->cframe >= u->interpreter.limit)
+		return python_is_elsewhere(env, u);
+	if (u->frame_count >= PYROREC_MAX_USER_WORDS - 3)
+		return unwind_end(u, PYROREC_UNWIND_TRUNCATED_BY_DEPTH);
+	bytes = python_frame_bytes(env, u);
+	if (!bytes)
+		return python_fail(env, u, PYROREC_INTERPRETER_UNREADABLE);
+	entry = p->style == PYROREC_PYTHON_FRAME_A_CALL ? 0 : bytes[p->frame_entry & (PYROREC_PYTHON_BYTES - 1)];
+	previous = python_field(bytes, p->frame_previous);
+	if (p->style == PYROREC_PYTHON_ENTRY_FRAME && entry >= p->entry_owner) {
+		/* It lies in the stack of a call farther out. */
+		if (frame >= u->interpreter.limit && frame - u->interpreter.limit < UNWIND_GUESS_STACK)
+			return python_is_elsewhere(env, u);
+		/* Or it is what a thread state's first call came from (3.15). */
+		if (u->frame_count == u->interpreter.first && python->outer)
+			return python_go_out(u);
+		if (u->frame_count == u->interpreter.first && !python->asked_for_others)
+			return python_is_elsewhere(env, u);
+		python->frame = previous;
+		return python_end(u);
+	}
+	code = python_field(bytes, p->frame_code) & PYTHON_POINTER & PYROREC_FRAME_ADDRESS;
+	cookie = 0;
+	u64 at = python_instruction(p, code, python_field(bytes, p->frame_instruction));
+	failure = python_cookie(env, u, code, &cookie);
+	if (failure)
+		return python_fail(env, u, failure);
+	python_push(env, u, code, cookie << PYROREC_INSTRUCTION_BITS | at);
+	python->frame = previous;
+	if (p->style == PYROREC_PYTHON_FRAME_A_CALL || (p->style == PYROREC_PYTHON_ENTRY_FLAG && entry))
+		return python_end(u);
+	return 0;
+}
+
+UNWIND_INLINE int python_step(environment env, struct unwinder *u)
+{
+	if (u->python.failed)
+		return python_fail(env, u, 0);
+	if (u->python.phase != UNWIND_PYTHON_FRAMES)
+		return python_find_thread(env, u);
+	return python_take_frame(env, u);
+}
+
+#endif
