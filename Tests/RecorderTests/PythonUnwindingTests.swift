@@ -1,6 +1,7 @@
 import Base
 import CRecorderABI
 import Testing
+import Unwind
 
 @testable import Interpreters
 @testable import Recorder

@@ -1,3 +1,4 @@
+package import Base
 package import CRecorderABI
 import CUnwind
 package import ObjectFile
@@ -100,17 +101,6 @@ package struct HostUnwinding {
     stackByteCount = Int(clamping: found.stack_used)
     self.state = found.state
   }
-}
-
-extension ElfMachine {
-  /// The machine this program was built for.
-  package static var own: Self {
-    #if arch(arm64)
-      .aarch64
-    #else
-      .x86_64
-    #endif
-  }
 
   private static func run(
     _ machine: ElfMachine, _ memory: UnsafePointer<pyrorec_host_memory>, _ state: UnsafePointer<pyrorec_unwind_state>,
@@ -122,5 +112,16 @@ extension ElfMachine {
     } else {
       unsafe pyrorec_unwind_x86(memory, state, frames, found)
     }
+  }
+}
+
+extension ElfMachine {
+  /// The machine this program was built for.
+  package static var own: Self {
+    #if arch(arm64)
+      .aarch64
+    #else
+      .x86_64
+    #endif
   }
 }
