@@ -50,6 +50,7 @@ let package = Package(
     .target(name: "CLaunch", path: "Sources/CLaunch"),
     .target(name: "CMapping", path: "Sources/CMapping"),
     .target(name: "CCurl", path: "Sources/CCurl"),
+    .target(name: "CAttach", path: "Sources/CAttach"),
     .target(name: "CDemangle", path: "Sources/CDemangle", linkerSettings: [.linkedLibrary(":libiberty.a")]),
 
     .executableTarget(name: "EmbedBPF", swiftSettings: strict),
@@ -69,6 +70,7 @@ let package = Package(
     room("Configuration", ["Base", "Targets"]),
     room("JFR", ["Base"], settings: lifetimes),
     room("JavaProfiles", ["Base", "JFR", "Profile"], settings: lifetimes),
+    room("Java", ["Base", "JFR", "CAttach"]),
     room("Unwind", ["Base", "ObjectFile", "CRecorderABI"], settings: optimized),
     .target(name: "DebugInfo", dependencies: ["Base", "ObjectFile"], swiftSettings: lifetimes),
     room("Symbolize", ["Base", "ObjectFile", "DebugInfo", "CDemangle"], settings: lifetimes),
@@ -83,7 +85,7 @@ let package = Package(
     .executableTarget(
       name: "pyrorec",
       dependencies: [
-        "Base", "TraceFormat", "ObjectFile", "Targets", "Configuration", "Profile", "JFR", "JavaProfiles", "Symbolize", "Recorder", "Replayer",
+        "Base", "TraceFormat", "ObjectFile", "Targets", "Configuration", "Profile", "JFR", "JavaProfiles", "Java", "Symbolize", "Recorder", "Replayer",
         "Uploader", "HTTP", "Debuginfod",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
@@ -102,6 +104,7 @@ let package = Package(
     tests("ProfileTests", ["Profile", "Base"]),
     tests("UnwindTests", ["Unwind", "ObjectFile", "Base"]),
     tests("JFRTests", ["JFR", "Base"]),
+    tests("JavaTests", ["Java", "JFR", "Base"]),
     tests("JavaProfilesTests", ["JavaProfiles", "JFR", "Profile", "Base"]),
     tests("SymbolizeTests", ["Symbolize", "ObjectFile", "Base"]),
     tests("RecorderTests", ["Recorder", "TraceFormat", "ObjectFile", "Unwind", "Base", "CRecorderABI", "CUnwind"]),

@@ -1,0 +1,50 @@
+package import Base
+
+/// Why a JVM could not be asked, and what can be done about it.
+package enum JavaError: Error, Hashable, Sendable {
+  case system(SystemCallError)
+  /// The process ended, or another one has its number now.
+  case gone(process: UInt32)
+  /// `what` the process is instead.
+  case notHotSpot(process: UInt32, what: String)
+  /// It was started with `-XX:+DisableAttachMechanism`.
+  case attachDisabled(process: UInt32)
+  /// It does not catch SIGQUIT, which would end it, and does not listen already.
+  case signalNotCaught(process: UInt32)
+  case otherUser(process: UInt32, user: UInt32)
+  case noAnswer(process: UInt32, milliseconds: Int)
+  /// It closed the connection without a word.
+  case closed(process: UInt32, command: String)
+  case argumentTooLong(command: String, byteCount: Int, limit: Int)
+  case argumentHasNUL(command: String)
+  /// It answered `text`, with a status of its own.
+  case refused(command: String, status: Int, text: String)
+  /// What it answered is no answer.
+  case malformedReply(command: String, String)
+}
+
+extension JavaError: CustomStringConvertible {
+  package var description: String {
+    switch self {
+    case .system(let error): "\(error)"
+    case .gone(let process): "process \(process) ended"
+    case .notHotSpot(let process, let what): "process \(process) is \(what): only HotSpot JVMs (OpenJDK and its builds) can be asked"
+    case .attachDisabled(let process):
+      "process \(process) was started with -XX:+DisableAttachMechanism: start it without, or record it from outside (pyrorec record)"
+    case .signalNotCaught(let process):
+      """
+      process \(process) does not listen, and SIGQUIT, which would wake its listener, would end it: \
+      wait until it has started, or start it with -XX:+StartAttachListener when it has -Xrs
+      """
+    case .otherUser(let process, let user): "process \(process) belongs to user \(user): run as that user, or as root"
+    case .noAnswer(let process, let milliseconds):
+      "process \(process) did not answer within \(milliseconds) ms: it may be stopped, or busy with another tool's command"
+    case .closed(let process, let command): "process \(process) closed the connection without an answer to \(command)"
+    case .argumentTooLong(let command, let byteCount, let limit):
+      "\(command): an argument of \(byteCount) bytes, this JVM takes \(limit): shorten it"
+    case .argumentHasNUL(let command): "\(command): an argument holds a NUL"
+    case .refused(let command, let status, let text): "\(command): the JVM says \(status == 0 ? "" : "(\(status)) ")\(text)"
+    case .malformedReply(let command, let text): "\(command): this is no answer of a JVM: \(text)"
+    }
+  }
+}
