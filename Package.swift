@@ -76,7 +76,7 @@ let package = Package(
     room("Symbolize", ["Base", "ObjectFile", "DebugInfo", "CDemangle"], settings: lifetimes),
     .target(
       name: "Recorder",
-      dependencies: ["Base", "TraceFormat", "ObjectFile", "Targets", "Unwind", "CRecorderABI", "CUnwind", "CLibBPF", "CLaunch"],
+      dependencies: ["Base", "TraceFormat", "ObjectFile", "Targets", "Unwind", "Java", "CRecorderABI", "CUnwind", "CLibBPF", "CLaunch"],
       swiftSettings: lifetimes, plugins: ["CompileBPF"]),
     room("Replayer", ["Base", "TraceFormat", "Symbolize", "ObjectFile", "Targets", "Profile"], settings: lifetimes),
     room("HTTP", ["CCurl"]),

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -45,6 +46,14 @@ int pyrorec_open_in(int directory, const char *name, bool looks_only) {
   int flags = looks_only ? O_PATH : O_RDONLY | O_NONBLOCK;
   return openat(directory, name, flags | O_NOFOLLOW | O_CLOEXEC);
 }
+
+int pyrorec_make_directory_in(int directory, const char *name) { return mkdirat(directory, name, 0755); }
+
+int pyrorec_directory_in(int directory, const char *name) {
+  return openat(directory, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+int pyrorec_remove_directory_in(int directory, const char *name) { return unlinkat(directory, name, AT_REMOVEDIR); }
 
 int pyrorec_remove_in(int directory, const char *name) { return unlinkat(directory, name, 0); }
 

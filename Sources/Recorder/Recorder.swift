@@ -3,6 +3,7 @@ import CLibBPF
 import CRecorderABI
 import Dispatch
 import Glibc
+import Java
 import TraceFormat
 
 /// One recording, from opening the file to closing it.
@@ -139,6 +140,7 @@ package final class Recorder {
     private let copier: ImageCopier
     private let core: RecordingCore
     private let unwinding: Unwinding?
+    private let java: JavaChunkWriter?
     var report = RecordingReport()
     /// Emptied and filled again: its memory is taken once.
     private var batch = KernelBatch(time: 0)
@@ -160,6 +162,7 @@ package final class Recorder {
       copier = ImageCopier(sink: writer, mode: configuration.images, files: files, kernelNames: sampler.kernelNames)
       let answering: any ProcessFileSystem = tape.map { tape in TapingProcessFileSystem(files) { tape.write($0) } } ?? files
       core = RecordingCore(files: answering, opener: LiveImageOpener(), sink: writer, copier: copier, unwinder: unwinding?.unwinder)
+      java = configuration.javaProcesses.map { JavaChunkWriter(JavaRecorder(named: $0, configuration.javaRequest, agent: configuration.javaAgent), core: core, sink: writer) }
     }
 
     func run(
@@ -214,6 +217,7 @@ package final class Recorder {
         }
       }
       copier.prepareKernel()
+      java?.start()
 
       let deadline = configuration.durationNanoseconds.map { start &+ $0 }
       var lastDrain = start
@@ -260,6 +264,7 @@ package final class Recorder {
         if isDrainDue {
           lastDrain = after
           if after &- lastFlush >= Recorder.drainInterval {
+            attempt { () throws(TraceError) in try java?.take(time: after) }
             flush()
             lastFlush = after
           }
@@ -281,6 +286,9 @@ package final class Recorder {
       // What came too late for the look before, and the rest of the events.
       drain(countsLosses: true)
       finishStacks()
+      attempt { () throws(TraceError) in try java?.finish(time: stop) }
+      report.javaMessages = java?.messages ?? []
+      report.javaProcesses = java?.processCount ?? 0
       flush()
       finish(command: command, start: start, stop: stop, end: end ?? .duration)
       return report

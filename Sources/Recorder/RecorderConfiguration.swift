@@ -1,4 +1,5 @@
 package import Base
+package import Java
 
 /// What a recording was asked for. Every flag of `pyrorec record` is a word of it.
 package struct RecorderConfiguration: Sendable {
@@ -35,6 +36,11 @@ package struct RecorderConfiguration: Sendable {
   package var unwindTableBytes = 64 << 20
   /// The directory where unwind tables are kept from one recording to the next; its parent must be there. `nil` for none.
   package var unwindCachePath: String?
+  /// JVMs that are recorded by their own means too; `nil` for none, empty for all there are.
+  package var javaProcesses: [UInt32]?
+  package var javaRequest = JavaRequest()
+  /// `nil`: by the JVMs' own Flight Recorder alone.
+  package var javaAgent: AgentLibrary?
   package var recorderVersion = ""
   /// Where the recorder's raw input goes, for tests of the recorder itself; `nil` for nowhere.
   package var tapePath: String?

@@ -32,6 +32,7 @@ package struct TraceContents: Sendable {
   package internal(set) var kernelModules: [KernelModulesRecord.Module] = []
   /// By image of anonymous memory, in the order they were recorded.
   package internal(set) var jitSymbols: [UInt32: [JITSymbolsRecord.Symbol]] = [:]
+  package internal(set) var javaChunks = JavaChunks()
   package internal(set) var kernelSymbols: [KernelSymbolsRecord.Symbol] = []
   package internal(set) var losses: [LossRecord] = []
   package internal(set) var facts: [String: String] = [:]
@@ -118,6 +119,7 @@ package struct TraceContents: Sendable {
     case .stacks(let batch): if !trie.add(batch) { reject() }
     case .samples(let batch): add(batch)
     case .jitSymbols(let more): jitSymbols[more.image.rawValue, default: []] += more.symbols
+    case .javaChunk(let part): javaChunks.add(part)
     case .kernelSymbols(let more): kernelSymbols += more.symbols
     case .kernelModules(let more): kernelModules = more.modules
     case .loss(let loss): losses.append(loss)

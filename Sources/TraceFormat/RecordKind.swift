@@ -26,11 +26,12 @@ public struct RecordKind: Hashable, Comparable, Sendable {
   public static let memory = RecordKind(20)
   public static let unwindBreak = RecordKind(21)
   public static let jitSymbols = RecordKind(22)
+  public static let javaChunk = RecordKind(23)
 
   private static let names: [StaticString] = [
     "", "process", "process-end", "thread", "address-space", "mapping", "image", "image-chunk", "image-end", "event",
     "stacks", "samples", "kernel-symbols", "kernel-modules", "loss", "session-fact", "target-labels", "symbol-strings",
-    "symbols", "layer-end", "memory", "unwind-break", "jit-symbols",
+    "symbols", "layer-end", "memory", "unwind-break", "jit-symbols", "java-chunk",
   ]
   /// Every kind this version knows, by number.
   public static let all: [RecordKind] = (1..<names.count).map { RecordKind(UInt64($0)) }

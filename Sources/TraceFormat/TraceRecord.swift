@@ -24,6 +24,7 @@ public enum TraceRecord: Hashable, Sendable {
   case memory(MemoryRecord)
   case unwindBreak(UnwindBreakRecord)
   case jitSymbols(JITSymbolsRecord)
+  case javaChunk(JavaChunkRecord)
 }
 
 extension TraceRecord {
@@ -54,6 +55,7 @@ extension TraceRecord {
     case .memory(let record): record
     case .unwindBreak(let record): record
     case .jitSymbols(let record): record
+    case .javaChunk(let record): record
     }
   }
 
@@ -82,6 +84,7 @@ extension TraceRecord {
     case .memory: self = .memory(try MemoryRecord(from: &cursor))
     case .unwindBreak: self = .unwindBreak(try UnwindBreakRecord(from: &cursor))
     case .jitSymbols: self = .jitSymbols(try JITSymbolsRecord(from: &cursor))
+    case .javaChunk: self = .javaChunk(try JavaChunkRecord(from: &cursor))
     default: return nil
     }
   }

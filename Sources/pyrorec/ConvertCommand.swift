@@ -146,13 +146,44 @@ struct ConvertCommand: ParsableCommand {
       report.note(trace)
       return ([.report(report.json())], hasLosses)
     }
-    guard let directory = output, directory.hasSuffix("/") else { return ([.profile(replay.profile())], hasLosses) }
+    let recordings = TraceJava(replay.contents)
+    var options = java.options
+    options.groupsByThreadName = configuration.groupsByThreadName
+    guard let directory = output, directory.hasSuffix("/") else {
+      return (try whole(replay, recordings, options, console), hasLosses)
+    }
     let stem = FileName.stem(of: trace.reader.path)
-    let outputs = replay.profilesBySeries().map { series in
-      let service = FileName.safe(series.labels["service_name"] ?? "unspecified")
-      return Output.series(series.profile, path: "\(directory)\(stem).\(service).cpu.\(format.fileExtension)")
+    func place(_ labels: LabelSet, _ metric: String) -> String {
+      "\(directory)\(stem).\(FileName.safe(labels["service_name"] ?? "unspecified")).\(metric).\(format.fileExtension)"
+    }
+    var outputs = replay.profilesBySeries().map { Output.series($0.profile, path: place($0.labels, "cpu")) }
+    for series in recordings.series(replay.labels(of: recordings.processes), options, console) {
+      outputs += series.profiles.map { .series($0.profile, path: place(series.labels, Self.javaName($0.metric))) }
     }
     return (outputs, hasLosses)
+  }
+
+  /// Beside the samples' own `cpu` there may be the JVM's.
+  private static func javaName(_ metric: JavaMetric) -> String { "java_\(metric.name)" }
+
+  /// The profile of all samples, and beside it one file for each metric of the JVMs' own recordings.
+  private func whole(_ replay: Replay, _ recordings: TraceJava, _ options: JavaOptions, _ console: Console) throws -> [Output] {
+    let profiles = recordings.isEmpty ? [] : recordings.all(options, console).profiles
+    if let metric {
+      guard let asked = profiles.first(where: { Self.javaName($0.metric) == metric || $0.metric.name == metric }) else {
+        let names = profiles.map { Self.javaName($0.metric) }.joined(separator: ", ")
+        console.error("no JVM recorded \(metric) in this trace" + (names.isEmpty ? "; record --java does" : ", but \(names)"))
+        throw ExitCode(ExitStatus.failed)
+      }
+      return [.profile(asked.profile)]
+    }
+    guard !profiles.isEmpty else { return [.profile(replay.profile())] }
+    guard let output, output != "-" else {
+      let names = profiles.map { Self.javaName($0.metric) }.joined(separator: ", ")
+      console.note("this is cpu, as sampled from outside; of \(names) ask for one with --metric, or for all with -o FILE")
+      return [.profile(replay.profile())]
+    }
+    return [.profile(replay.profile())] + profiles.map { .series($0.profile, path: FileName.beside(output, Self.javaName($0.metric))) }
   }
 
   private func write(_ outputs: [Output], _ console: Console) throws {

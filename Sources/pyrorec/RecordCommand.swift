@@ -1,6 +1,7 @@
 import ArgumentParser
 import Base
 import Glibc
+import Java
 import Recorder
 import TraceFormat
 
@@ -43,6 +44,14 @@ struct RecordCommand: ParsableCommand {
       "How user stacks are found: tables (of every file, also without frame pointers) or frame-pointers.", valueName: "how"))
   var unwind = RecorderConfiguration.Unwind.tables
 
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp("Have these JVMs record themselves too, or every JVM when none is named; see `pyrorec java doctor`.", valueName: "pid"))
+  var java: [JavaPID] = []
+
+  @Option(help: ArgumentHelp("The async-profiler library that JVMs may load, for those it measures better than they do.", valueName: "path"))
+  var asyncProfiler: String?
+
   @Flag(help: "Exit with status 2 when samples were lost.")
   var strict = false
 
@@ -73,6 +82,13 @@ struct RecordCommand: ParsableCommand {
     configuration.unwindCachePath = Self.unwindCachePath
     configuration.recorderVersion = Pyrorec.version
     configuration.tapePath = tape
+    configuration.javaProcesses = javaProcesses
+    do throws(JavaError) {
+      configuration.javaAgent = try asyncProfiler.map { path throws(JavaError) in try AgentLibrary(path: path) }
+    } catch {
+      console.error("\(error)")
+      throw ExitCode(ExitStatus.failed)
+    }
     let recorder = Recorder(configuration)
     let scope = configuration.isSystemWide ? "the whole system" : command.first ?? "the selected processes"
     recorder.onReady = {
@@ -96,6 +112,10 @@ struct RecordCommand: ParsableCommand {
     if let reason = report.unwindFallback {
       console.warning("stacks were found by frame pointers, not by unwind tables: \(reason)")
     }
+    for message in report.javaMessages {
+      let text = message.process == 0 ? message.text : "JVM \(message.process): \(message.text)"
+      if message.isWarning { console.warning(text) } else { console.note(text) }
+    }
     if let signal = report.commandSignal {
       console.note("\(command[0]) was ended by signal \(signal)")
     } else if let status = report.commandStatus {
@@ -107,6 +127,11 @@ struct RecordCommand: ParsableCommand {
         + (report.lostSamples > 0 ? "; \(report.lostSamples) samples were lost" : ""))
     if report.writeFailure != nil { throw ExitCode(ExitStatus.failed) }
     if strict, report.lostSamples > 0 { throw ExitCode(ExitStatus.losses) }
+  }
+
+  private var javaProcesses: [UInt32]? {
+    if java.isEmpty { return nil }
+    return java.contains(.all) ? [] : java.compactMap(\.process)
   }
 
   /// Recordings are made by root nearly always; without a cache directory every recording builds its tables anew.

@@ -110,6 +110,8 @@ package enum SampleRecords {
             .init(address: 0x7f00_0000_2000, byteCount: 64, name: "LazyCompile:*run /app/a.js:1:2"),
             .init(address: 0x7f00_0000_1000, byteCount: 1, name: ""),
           ])),
+      .javaChunk(
+        JavaChunkRecord(process: ProcessHandle(1), engine: .asyncProfiler, chunk: 4, offset: 262_144, bytes: [0x46, 0x4c, 0x52, 0])),
     ]
   }
 }

@@ -15,6 +15,12 @@ int pyrorec_create_in(int directory, const char *name, mode_t mode, uid_t user, 
 /// Opens the file `name` for reading, following no link. -1, and errno.
 int pyrorec_open_in(int directory, const char *name, bool looks_only);
 
+/// A new directory that only its owner can change, a directory that is there (no link), and the end of an empty one.
+/// -1, and errno.
+int pyrorec_make_directory_in(int directory, const char *name);
+int pyrorec_directory_in(int directory, const char *name);
+int pyrorec_remove_directory_in(int directory, const char *name);
+
 /// 0, or -1 and errno.
 int pyrorec_remove_in(int directory, const char *name);
 

@@ -144,22 +144,13 @@ package struct JavaDoctor {
 
   private mutating func chooseEngine(hasRecorder: Bool, _ agent: AgentLibrary?) {
     let feature = target.performance?.feature
-    var agentProblem = "no library was given (--async-profiler)"
     if let agent {
-      agentProblem = agent.problem(forJDK: feature) ?? (target.allowsAgents ? "" : "agents are disabled")
-      add("async-profiler", agentProblem.isEmpty ? .good : .limited, agentProblem.isEmpty ? "\(agent.path), version \(agent.versionText)" : agentProblem)
+      let problem = agent.problem(forJDK: feature)
+      add("async-profiler", problem == nil ? .good : .limited, problem ?? "\(agent.path), version \(agent.versionText)")
     }
-    if hasRecorder, let feature, feature >= FlightRecorder.cpuTimeSamples {
-      engine = .flightRecorder
-      reason = "JDK \(feature) samples CPU time itself"
-    } else if agentProblem.isEmpty {
-      engine = .asyncProfiler
-      reason = "it measures CPU time, which Flight Recorder does from JDK 25 on"
-    } else if hasRecorder {
-      engine = .flightRecorder
-      reason = "\(agentProblem); its CPU samples show proportions, not amounts"
-    } else {
-      reason = "neither Flight Recorder nor async-profiler: \(agentProblem)"
-    }
+    let choice = EngineChoice(
+      feature: feature, hasFlightRecorder: hasRecorder, agent: agent, allowsAgents: target.allowsAgents, JavaRequest())
+    engine = choice.engine
+    reason = choice.reason
   }
 }

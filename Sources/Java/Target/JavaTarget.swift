@@ -53,10 +53,13 @@ package struct JavaTarget: Hashable, Sendable {
 
   /// Every process that has a JVM in it, in ascending order; those that cannot be looked at are left out.
   package static func all() -> [JavaTarget] {
-    DirectoryListing.names(in: "/proc").compactMap { UInt32($0) }.sorted().compactMap { process in
-      guard let maps = try? contents(of: "/proc/\(process)/maps", limit: Self.mapsLimit), MappedJava(maps).kind != .other else { return nil }
-      return try? JavaTarget(process: process)
-    }
+    DirectoryListing.names(in: "/proc").compactMap { UInt32($0) }.sorted().filter(isJVM).compactMap { try? JavaTarget(process: $0) }
+  }
+
+  /// Whether a JVM that can be asked is in it.
+  package static func isJVM(_ process: UInt32) -> Bool {
+    guard let maps = try? contents(of: "/proc/\(process)/maps", limit: Self.mapsLimit), case .hotSpot = MappedJava(maps).kind else { return false }
+    return true
   }
 
   /// Whether the process of this number is still this one.

@@ -62,6 +62,11 @@ package struct TargetDirectory: ~Copyable {
     self.path = path
   }
 
+  private init(_ descriptor: consuming OwnedDescriptor, path: String) {
+    self.descriptor = descriptor
+    self.path = path
+  }
+
   private func error(_ call: String, _ name: String) -> SystemCallError {
     SystemCallError(call: call, path: path + "/" + name, code: errno)
   }
@@ -81,6 +86,23 @@ package struct TargetDirectory: ~Copyable {
     let file = unsafe pyrorec_create_in(descriptor.rawValue, name, mode, user, group)
     guard file >= 0 else { throw error("create", name) }
     return OwnedDescriptor(owning: file)
+  }
+
+  /// A new directory that only we can change.
+  package func makeDirectory(_ name: String) throws(SystemCallError) -> TargetDirectory {
+    guard unsafe pyrorec_make_directory_in(descriptor.rawValue, name) == 0 else { throw error("mkdir", name) }
+    return try directory(name)
+  }
+
+  /// A directory in this one; not a link to one.
+  package func directory(_ name: String) throws(SystemCallError) -> TargetDirectory {
+    let opened = unsafe pyrorec_directory_in(descriptor.rawValue, name)
+    guard opened >= 0 else { throw error("open", name) }
+    return TargetDirectory(OwnedDescriptor(owning: opened), path: path + "/" + name)
+  }
+
+  package func removeDirectory(_ name: String) throws(SystemCallError) {
+    guard unsafe pyrorec_remove_directory_in(descriptor.rawValue, name) == 0 else { throw error("rmdir", name) }
   }
 
   package func remove(_ name: String) throws(SystemCallError) {
