@@ -161,8 +161,11 @@ package final class Recorder {
       self.signals = signals
       copier = ImageCopier(sink: writer, mode: configuration.images, files: files, kernelNames: sampler.kernelNames)
       let answering: any ProcessFileSystem = tape.map { tape in TapingProcessFileSystem(files) { tape.write($0) } } ?? files
-      core = RecordingCore(files: answering, opener: LiveImageOpener(), sink: writer, copier: copier, unwinder: unwinding?.unwinder)
-      java = configuration.javaProcesses.map { JavaChunkWriter(JavaRecorder(named: $0, configuration.javaRequest, agent: configuration.javaAgent), core: core, sink: writer) }
+      let core = RecordingCore(files: answering, opener: LiveImageOpener(), sink: writer, copier: copier, unwinder: unwinding?.unwinder)
+      self.core = core
+      java = configuration.javaProcesses.map {
+        JavaChunkWriter(JavaRecorder(named: $0, configuration.javaRequest, agent: configuration.javaAgent), core: core, sink: writer)
+      }
     }
 
     func run(

@@ -39,8 +39,7 @@ package struct AttachClient: Sendable {
     let connection = try connected()
     let place = "process \(target.process)'s attach socket"
     do throws(SystemCallError) {
-      // Safe: bytes of integers have no padding.
-      try connection.write(unsafe bytes.span.bytes, path: place)
+      try connection.write(bytes.borrowedBytes, path: place)
     } catch { throw timed(error) }
     var answer: [UInt8] = []
     while answer.count < Self.replyLimit {

@@ -29,8 +29,7 @@ struct AgentPlacement {
         let own = try parent.makeDirectory(name)
         do throws(SystemCallError) {
           let file = try own.create(Self.libraryName, mode: 0o755, user: geteuid(), group: getegid())
-          // Safe: bytes of integers have no padding.
-          try file.write(unsafe agent.bytes.span.bytes, path: "\(place)/\(name)/\(Self.libraryName)")
+          try file.write(agent.bytes.borrowedBytes, path: "\(place)/\(name)/\(Self.libraryName)")
         } catch {
           try? own.remove(Self.libraryName)
           try? parent.removeDirectory(name)

@@ -91,8 +91,7 @@ package final class AsyncProfilerSession {
   private func next(unfinished: Bool) -> [UInt8]? {
     guard file != nil, let size = fileSize, size > taken else { return nil }
     guard let start = read(at: taken, count: ChunkHeader.byteCount),
-      // Safe: bytes of integers have no padding.
-      let header = try? ChunkHeader(unsafe start.span.bytes), header.byteCount >= Int64(ChunkHeader.byteCount)
+      let header = try? ChunkHeader(start.borrowedBytes), header.byteCount >= Int64(ChunkHeader.byteCount)
     else { return nil }
     let rest = Int64(clamping: size - taken)
     // An open one says that it is 1 GiB long.

@@ -74,8 +74,7 @@ package struct ChunkRepository: ~Copyable {
 
   private static func header(_ file: borrowing OwnedDescriptor) -> ChunkHeader? {
     guard let bytes = try? file.read(at: 0, count: ChunkHeader.byteCount, path: "chunk") else { return nil }
-    // Safe: bytes of integers have no padding.
-    return try? ChunkHeader(unsafe bytes.span.bytes)
+    return try? ChunkHeader(bytes.borrowedBytes)
   }
 
   private mutating func take(_ file: borrowing OwnedDescriptor, _ header: ChunkHeader) -> [UInt8]? {

@@ -106,8 +106,7 @@ package struct JavaTarget: Hashable, Sendable {
   private static func performance(of process: UInt32, _ place: MappedJava.Place, user: UInt32) -> PerformanceData? {
     let count = Int(min(place.byteCount, UInt64(PerformanceData.byteLimit)))
     func parse(_ bytes: [UInt8]?) -> PerformanceData? {
-      // Safe: bytes of integers have no padding.
-      bytes.flatMap { try? PerformanceData(unsafe $0.span.bytes) }
+      bytes.flatMap { try? PerformanceData($0.borrowedBytes) }
     }
     let memory = "/proc/\(process)/mem"
     let read = try? OwnedDescriptor(open: memory, O_RDONLY).read(at: place.address, count: count, path: memory)
