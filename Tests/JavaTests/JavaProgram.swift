@@ -4,7 +4,7 @@ import Java
 import TestSupport
 
 /// `fixtures/jfr/Mix.java`, running until the value goes away.
-struct JavaProgram: ~Copyable {
+final class JavaProgram {
   private let running: RunningCommand
   private let scratch: ScratchDirectory
   /// Of the JVM itself, which may be a grandchild.
@@ -16,20 +16,21 @@ struct JavaProgram: ~Copyable {
   ///   - options: of the JVM.
   ///   - before: a command that runs the JVM.
   init(options: [String] = [], before: [String] = []) throws {
-    scratch = try ScratchDirectory()
+    let scratch = try ScratchDirectory()
     let source = "\(Command.repository)/fixtures/jfr/Mix.java"
     let classes = try Self.classes(of: source, in: scratch.path)
     chmod(scratch.path, 0o755)
-    let output = "\(scratch.path)/output"
     let java = before + ["java"] + options + ["-cp", classes, "Mix", "120", "cpu,alloc,lock"]
-    running = try RunningCommand(["sh", "-c", "exec \"$@\" >\(output) 2>&1", "sh"] + java)
-    var found: UInt32?
-    for _ in 0..<200 where found == nil {
+    let running = try RunningCommand(["sh", "-c", "exec \"$@\" >\(scratch.path)/output 2>&1", "sh"] + java)
+    var found: UInt32 = 0
+    for _ in 0..<200 where found == 0 {
       usleep(100_000)
-      found = Self.find(below: UInt32(running.pid))
+      found = Self.find(below: UInt32(running.pid)) ?? 0
     }
-    guard let found else { throw CommandFailure(description: "no JVM began") }
+    self.scratch = scratch
+    self.running = running
     process = found
+    guard found != 0 else { throw CommandFailure(description: "no JVM began") }
     // Its signal handlers come a little later than its library.
     for _ in 0..<100 {
       if (try? JavaTarget(process: found))?.catchesQuit == true { break }
@@ -39,7 +40,7 @@ struct JavaProgram: ~Copyable {
     usleep(500_000)
   }
 
-  deinit { kill(pid_t(process), SIGKILL) }
+  deinit { if process != 0 { kill(pid_t(process), SIGKILL) } }
 
   /// What it printed.
   var output: String {
