@@ -79,6 +79,9 @@ package final class JavaRecorder: Sendable {
     return work.wait(timeout: .now() + .milliseconds(milliseconds)) == .success
   }
 
+  /// Whether every JVM that was named is gone or refused; never when all are looked for.
+  package var hasEnded: Bool { work.wait(timeout: .now()) == .success }
+
   private var isEnding: Bool { state.withLock { $0.isEnding } }
 
   private func tell(_ process: UInt32, _ text: String, isWarning: Bool = true) {

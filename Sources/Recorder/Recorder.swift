@@ -38,7 +38,14 @@ package final class Recorder {
   /// Records until the duration is over, the command or the processes ended, or a signal asks for the end.
   package func run() throws(RecorderError) -> RecordingReport {
     let host = HostIdentity.current()
-    try KernelAbilities.check(files: files, release: host.kernelRelease)
+    do throws(RecorderError) { try KernelAbilities.check(files: files, release: host.kernelRelease) } catch {
+      // JVMs can be asked to record themselves without any of it; what else was asked for cannot be had.
+      guard let named = configuration.javaProcesses, configuration.isSystemWide, error.isPrivilege || error.isKernel else { throw error }
+      let alone = try JavaOnlyRecording(configuration, named: named, files: files, host: host, traceID: Self.randomBytes(16))
+      var report = alone.run(onReady: onReady, onProgress: onProgress)
+      report.javaOnly = "\(error)"
+      return report
+    }
     let limit = KernelAbilities.maximumSampleRate()
     guard configuration.frequencyHertz <= limit else {
       throw .frequencyTooHigh(asked: configuration.frequencyHertz, limit: limit)

@@ -27,5 +27,7 @@ package struct RecordingReport: Sendable {
   /// What stood in the way of recording JVMs by their own means, and what is to be known of those recordings.
   package var javaMessages: [JavaRecorder.Message] = []
   package var javaProcesses = 0
+  /// Why only JVMs were recorded, in words; `nil` when the system was sampled.
+  package var javaOnly: String?
   package init() {}
 }

@@ -112,6 +112,9 @@ struct RecordCommand: ParsableCommand {
     if let reason = report.unwindFallback {
       console.warning("stacks were found by frame pointers, not by unwind tables: \(reason)")
     }
+    if let reason = report.javaOnly {
+      console.warning("only JVMs were recorded, by their own means, because \(reason)")
+    }
     for message in report.javaMessages {
       let text = message.process == 0 ? message.text : "JVM \(message.process): \(message.text)"
       if message.isWarning { console.warning(text) } else { console.note(text) }
@@ -122,6 +125,10 @@ struct RecordCommand: ParsableCommand {
       console.note("\(command[0]) exited with status \(status)")
     }
     let seconds = Double(report.durationNanoseconds / 1_000_000) / 1000
+    if report.javaOnly != nil, report.javaProcesses == 0, report.writeFailure == nil {
+      console.error("\(report.path): no JVM was recorded; `pyrorec java doctor` says why")
+      throw ExitCode(ExitStatus.failed)
+    }
     console.note(
       "\(report.path): \(report.samples) samples of \(report.processes) programs in \(seconds) s, \(report.byteCount / 1024) KiB"
         + (report.lostSamples > 0 ? "; \(report.lostSamples) samples were lost" : ""))
