@@ -153,7 +153,7 @@ if Context.environment["PYROREC_TOOLS"] != nil {
 
 // For scripts/fuzz, nothing else than what is fuzzed, with the sanitizers: quick to build and without other packages.
 if Context.environment["PYROREC_TOOLS"] == "fuzz" {
-  let rooms = ["Base", "ObjectFile", "Unwind", "DebugInfo", "Symbolize", "TraceFormat", "Profile", "Targets", "Replayer"]
+  let rooms = ["Base", "ObjectFile", "Unwind", "DebugInfo", "Symbolize", "TraceFormat", "Profile", "JFR", "JavaProfiles", "Targets", "Replayer"]
   let libraries = ["CRecorderABI", "CLZ4", "CZlib", "CDeflate", "CZstd", "CLzma", "CMapping", "CDemangle"]
   let sanitizers = ["-sanitize=fuzzer,address", "-use-ld=lld"]
   package.products = []

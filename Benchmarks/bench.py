@@ -7,6 +7,7 @@ import re
 import resource
 import signal
 from benchlib import *
+from java import jfr
 from unwinding import unwinding
 
 parser = argparse.ArgumentParser()
@@ -523,7 +524,7 @@ def help_():
 
 PARTS = {"interrupt": interrupt, "system": system, "fast": fast, "start": start, "copies": copies, "convert": convert,
          "segments": segments, "tables": tables, "names": names, "dwarf": dwarf, "help": help_,
-         "unwinding": lambda: unwinding(table, at, options.rounds)}
+         "unwinding": lambda: unwinding(table, at, options.rounds), "jfr": lambda: jfr(table, at, options.rounds)}
 for part in options.parts:
     if part not in PARTS:
         parser.error("no part %s; there are %s" % (part, " ".join(PARTS)))

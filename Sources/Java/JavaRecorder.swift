@@ -41,8 +41,6 @@ package final class JavaRecorder: Sendable {
   private let queue = DispatchQueue(label: "pyrorec.java", attributes: .concurrent)
 
   private static let pollMilliseconds = 500
-  /// A chunk that is finished is in the trace: this much is lost at most when the recorder is killed.
-  private static let rotationSeconds = 20
   /// Before that a JVM may not have its signal handlers yet.
   private static let youngestSeconds = 1.5
   private static let maximumSessions = 64
@@ -144,17 +142,26 @@ package final class JavaRecorder: Sendable {
       let (session, engine) = try begin(target)
       state.withLock { $0.began.append(process) }
       var sinceRotation = 0
-      while !isEnding, target.isRunning {
+      while !isEnding, target.isRunning, hasRoom(session) {
         pause(Self.pollMilliseconds)
         keep(session.finished(), of: process, engine)
         sinceRotation += Self.pollMilliseconds
-        if sinceRotation >= Self.rotationSeconds * 1000, !isEnding {
+        if sinceRotation >= request.rotationSeconds * 1000, !isEnding {
           sinceRotation = 0
           do throws(JavaError) { try session.rotate() } catch { tell(process, "\(error)") }
         }
       }
       keep(session.end(), of: process, engine)
     } catch { tell(process, "\(error)") }
+  }
+
+  /// Where there is little room left the recording ends, before it ends the JVM.
+  private func hasRoom(_ session: any JavaSession) -> Bool {
+    do throws(JavaError) { try TargetSpace.check(session.target, at: session.folder, bytes: TargetSpace.bytesToGoOn) } catch {
+      tell(session.target.process, "its recording was ended: \(error)")
+      return false
+    }
+    return true
   }
 
   private func begin(_ target: JavaTarget) throws(JavaError) -> (any JavaSession, JavaEngine) {

@@ -49,6 +49,9 @@ struct RecordCommand: ParsableCommand {
     help: ArgumentHelp("Have these JVMs record themselves too, or every JVM when none is named; see `pyrorec java doctor`.", valueName: "pid"))
   var java: [JavaPID] = []
 
+  @Option(help: ArgumentHelp("How often a JVM finishes a piece of its recording (20s): what is lost at most with a killed recorder.", valueName: "time"))
+  var javaInterval: DurationArgument?
+
   @Option(help: ArgumentHelp("The async-profiler library that JVMs may load, for those it measures better than they do.", valueName: "path"))
   var asyncProfiler: String?
 
@@ -83,6 +86,7 @@ struct RecordCommand: ParsableCommand {
     configuration.recorderVersion = Pyrorec.version
     configuration.tapePath = tape
     configuration.javaProcesses = javaProcesses
+    if let javaInterval { configuration.javaRequest.rotationSeconds = Int(max(1, min(javaInterval.nanoseconds / 1_000_000_000, 3600))) }
     do throws(JavaError) {
       configuration.javaAgent = try asyncProfiler.map { path throws(JavaError) in try AgentLibrary(path: path) }
     } catch {

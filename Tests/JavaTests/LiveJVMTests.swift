@@ -77,14 +77,17 @@ struct `a running JVM` {
     #expect(throws: JavaError.attachDisabled(process: program.process)) { try AttachClient(target).ask("jcmd", ["VM.version"]) }
   }
 
-  @Test func `without signal handlers is asked through the listener it has from its start`() throws {
-    let silent = try JavaProgram(options: ["-Xrs"])
-    #expect(throws: JavaError.signalNotCaught(process: silent.process)) {
-      try AttachClient(JavaTarget(process: silent.process)).ask("jcmd", ["VM.version"])
-    }
-    #expect(try JavaTarget(process: silent.process).isRunning)
-    let listening = try JavaProgram(options: ["-Xrs", "-XX:+StartAttachListener"])
-    #expect(try AttachClient(JavaTarget(process: listening.process)).ask("jcmd", ["VM.version"]).status == 0)
+  @Test func `without signal handlers is asked through the listener it has from its start, and never woken`() throws {
+    let program = try JavaProgram(options: ["-Xrs"])
+    let target = try JavaTarget(process: program.process)
+    #expect(!target.catchesQuit)
+    #expect(try AttachClient(target).ask("jcmd", ["VM.version"]).status == 0)
+    // Nothing brings its listener back: SIGQUIT would end it.
+    unlink("/tmp/.java_pid\(program.process)")
+    #expect(throws: JavaError.signalNotCaught(process: program.process)) { try AttachClient(target).ask("jcmd", ["VM.version"]) }
+    #expect(JavaDoctor(target).checks.contains { $0.name == "listener" && $0.outcome == .bad && !$0.remedy.isEmpty })
+    usleep(200_000)
+    #expect(target.isRunning)
   }
 
   @Test func `whose socket was left by another of its number, or was cleaned away, is asked all the same`() throws {

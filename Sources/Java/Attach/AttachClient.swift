@@ -114,6 +114,8 @@ package struct AttachClient: Sendable {
   /// Makes the file that tells the JVM what SIGQUIT is for this time, and sends it.
   private func wake() throws(JavaError) {
     guard target.allowsAttach else { throw .attachDisabled(process: target.process) }
+    // It would be woken for nothing, and asked again and again.
+    if TargetMounts(process: target.process).mount(of: Self.folder)?.isReadOnly == true { throw .folderReadOnly(process: target.process) }
     guard target.catchesQuit else { throw .signalNotCaught(process: target.process) }
     let process = pyrorec_process_descriptor(Int32(bitPattern: target.process))
     guard process >= 0 else { throw .gone(process: target.process) }

@@ -21,6 +21,7 @@ package struct JavaDoctor {
     checkVersion()
     let isAllowed = [checkUser(), checkAttach(), checkListener()].allSatisfy { $0 }
     checkFolder()
+    checkSpace()
     checkFlags()
     guard isAllowed else {
       reason = "it cannot be attached to"
@@ -94,7 +95,7 @@ package struct JavaDoctor {
     }
     add(
       "listener", .bad, "does not listen, and does not catch SIGQUIT (-Xrs, or it has only just begun)",
-      remedy: "wait until it has started, or start it with -XX:+StartAttachListener")
+      remedy: "wait until it has started; one with -Xrs whose socket was removed has to be started again")
     return false
   }
 
@@ -110,6 +111,18 @@ package struct JavaDoctor {
       add("/tmp", .limited, "noexec: an agent's library cannot be loaded from it", remedy: "nothing for Flight Recorder; for async-profiler another directory")
     } else {
       add("/tmp", .good, "writable")
+    }
+  }
+
+  private mutating func checkSpace() {
+    let folder = target.temporaryFolder
+    do throws(JavaError) {
+      try TargetSpace.check(target, at: folder, bytes: TargetSpace.bytesToBegin)
+      add("space", .good, "enough in \(folder)")
+    } catch {
+      add(
+        "space", .bad, "less than \(TargetSpace.bytesToBegin >> 20) MiB in \(folder): a JVM whose recording fills the disk shuts down",
+        remedy: "make room, or start it with -XX:FlightRecorderOptions=repository=DIRECTORY")
     }
   }
 

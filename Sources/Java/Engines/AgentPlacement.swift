@@ -21,7 +21,7 @@ struct AgentPlacement {
     name = Self.prefix + "\(getpid())-\(target.process)"
     let files = TargetFiles(process: target.process, user: target.user)
     let mounts = TargetMounts(process: target.process)
-    var problem = SystemCallError(call: "open", path: files.root + "/tmp", code: EROFS)
+    var problem = JavaError.noFolder(process: target.process, places: Self.candidates)
     for place in Self.candidates {
       guard let mount = mounts.mount(of: place), !mount.isReadOnly, !mount.forbidsExecution else { continue }
       do throws(SystemCallError) {
@@ -38,9 +38,9 @@ struct AgentPlacement {
         folder = place
         library = "\(place)/\(name)/\(Self.libraryName)"
         return
-      } catch { problem = error }
+      } catch { problem = .system(error) }
     }
-    throw .system(problem)
+    throw problem
   }
 
   var recording: String { "\(folder)/\(name).jfr" }

@@ -8,6 +8,7 @@ package final class AsyncProfilerSession {
   package let target: JavaTarget
   private let client: AttachClient
   private let placement: AgentPlacement
+  package var folder: String { placement.folder }
   private var file: OwnedDescriptor?
   /// Bytes of the file that were taken.
   private var taken: UInt64 = 0
@@ -29,6 +30,7 @@ package final class AsyncProfilerSession {
     let wasAbandoned = AgentPlacement.removeAbandoned(in: target)
     placement = try AgentPlacement(target, agent)
     do throws(JavaError) {
+      try TargetSpace.check(target, at: placement.folder, bytes: TargetSpace.bytesToBegin)
       // The agent of a recorder that was killed is still at it, into a file that is gone.
       if wasAbandoned { _ = try? run("stop,log=\(placement.log)") }
       try run(Self.startOptions(request, file: placement.recording, log: placement.log))

@@ -32,7 +32,7 @@ package struct FlightRecorder: Sendable {
     } else {
       words += ["settings=profile"]
     }
-    return (words + ["disk=true", "maxage=10m", "maxsize=256M"]).joined(separator: " ")
+    return (words + ["disk=true", "maxage=10m", "maxsize=64M"]).joined(separator: " ")
   }
 
   static func settings(feature: Int, _ request: JavaRequest) -> [(event: String, setting: String?)] {

@@ -7,6 +7,7 @@ import Glibc
 package final class FlightRecorderSession {
   package let target: JavaTarget
   package let feature: Int
+  package private(set) var folder = ""
   private let recorder: FlightRecorder
   private let request: JavaRequest
   private let owner: String
@@ -29,8 +30,18 @@ package final class FlightRecorderSession {
     let before = try? recorder.repository()
     var known = ChunkRepository(files, path: before ?? "")
     known.look(skipping: true)
+    try TargetSpace.check(target, at: target.temporaryFolder, bytes: TargetSpace.bytesToBegin)
+    if let before { try TargetSpace.check(target, at: before, bytes: TargetSpace.bytesToBegin) }
     try recorder.start(name: current, request)
-    let place = try recorder.repository()
+    let place: String
+    do throws(JavaError) {
+      place = try recorder.repository()
+      try TargetSpace.check(target, at: place, bytes: TargetSpace.bytesToBegin)
+    } catch {
+      try? recorder.stop(name: current)
+      throw error
+    }
+    folder = place
     if place != before { known = ChunkRepository(files, path: place) }
     chunks = consume known
     chunks?.look()

@@ -13,5 +13,8 @@ package struct JavaRequest: Hashable, Sendable {
   /// Only async-profiler: objects still alive at the end.
   package var live = false
 
+  /// Seconds between two chunks: a chunk that is finished is in the trace, so that much is lost at most with a killed recorder.
+  package var rotationSeconds = 20
+
   package init() {}
 }

@@ -1,6 +1,8 @@
 /// A JVM that is being recorded. Calls block, as long as the JVM takes to answer.
 package protocol JavaSession: AnyObject {
   var target: JavaTarget { get }
+  /// Where the JVM writes, as it sees it.
+  var folder: String { get }
   /// The chunks finished since the last call, oldest first.
   func finished() -> [[UInt8]]
   /// Finishes the chunk in progress; the recording goes on without a gap.

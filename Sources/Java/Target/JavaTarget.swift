@@ -78,6 +78,13 @@ package struct JavaTarget: Hashable, Sendable {
     performance?.allowsAgents ?? !arguments.contains("-XX:-EnableDynamicAgentLoading")
   }
 
+  /// Where it keeps its flight recordings unless told otherwise.
+  package var temporaryFolder: String {
+    let mark = "-Djava.io.tmpdir="
+    let given = performance.map { $0.arguments.split(separator: " ").map(String.init) } ?? arguments
+    return given.last { $0.hasPrefix(mark + "/") }.map { String($0.dropFirst(mark.count)) } ?? "/tmp"
+  }
+
   // MARK: /proc
 
   static func fields(of status: [UInt8]) -> [String: [Substring]] {

@@ -53,6 +53,7 @@ package struct TargetFiles: Sendable {
 package struct TargetDirectory: ~Copyable {
   private let descriptor: OwnedDescriptor
   package let path: String
+  var rawDescriptor: Int32 { descriptor.rawValue }
 
   init(root: String, path: String) throws(SystemCallError) {
     // Safe: the two texts end with a NUL and are read during the call only.
