@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """For scripts/try-java: whether a recording of fixtures/jfr/Mix.java shows what that program does.
 
-usage: try-java.py PYROREC FILE.jfr SECONDS JDK
+usage: try-java.py PYROREC FILE.jfr SECONDS      the whole
+       try-java.py PYROREC FILE.jfr virtual      of virtual threads alone
 """
 import collections
 import json
@@ -10,7 +11,7 @@ import struct
 import subprocess
 import sys
 
-pyrorec, path, seconds, feature = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+pyrorec, path = sys.argv[1:3]
 failed = False
 
 
@@ -49,6 +50,12 @@ def proportion(what, metric, names, *more):
     row(what, " : ".join("%.1f" % share for share in found), near(found, [60, 30, 10]), "60:30:10 +- 5")
 
 
+if sys.argv[3] == "virtual":
+    named = sum(n for stack, n in collapsed("cpu", "--thread-labels", "name").items() if "virtual-1" in stack)
+    row("samples of a virtual thread by its name", str(named), named > 0, "> 0")
+    sys.exit(1 if failed else 0)
+
+seconds = int(sys.argv[3])
 inspected = json.loads(run("inspect", "--quiet", "--format", "json"))
 profiles = {profile["name"]: profile for profile in inspected["profiles"]}
 cpu = collapsed("cpu")
@@ -73,10 +80,6 @@ if "mutex" in profiles:
 if "block" in profiles:
     value = mean("block", "park")
     row("mean parking of 30 ms", "%.1f ms" % value, 28 <= value <= 45, "30 ms, load on top")
-virtual = sum(n for stack, n in collapsed("cpu", "--thread-labels", "name").items() if "virtual-1" in stack or "VirtualThread" in stack)
-if feature >= 21:
-    row("virtual thread's samples", str(virtual), virtual > 0, "> 0")
-
 # Chunks by their headers (68 bytes, big-endian): each begins when the one before it ended.
 data = open(path, "rb").read()
 place, headers = 0, []
