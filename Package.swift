@@ -85,7 +85,8 @@ let package = Package(
     .executableTarget(
       name: "pyrorec",
       dependencies: [
-        "Base", "TraceFormat", "ObjectFile", "Targets", "Configuration", "Profile", "JFR", "JavaProfiles", "Java", "Symbolize", "Recorder", "Replayer",
+        "Base", "TraceFormat", "ObjectFile", "Targets", "Configuration", "Profile", "JFR", "JavaProfiles", "Java", "Symbolize", "Recorder",
+        "Replayer",
         "Uploader", "HTTP", "Debuginfod",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
@@ -153,7 +154,9 @@ if Context.environment["PYROREC_TOOLS"] != nil {
 
 // For scripts/fuzz, nothing else than what is fuzzed, with the sanitizers: quick to build and without other packages.
 if Context.environment["PYROREC_TOOLS"] == "fuzz" {
-  let rooms = ["Base", "ObjectFile", "Unwind", "DebugInfo", "Symbolize", "TraceFormat", "Profile", "JFR", "JavaProfiles", "Targets", "Replayer"]
+  let rooms = [
+    "Base", "ObjectFile", "Unwind", "DebugInfo", "Symbolize", "TraceFormat", "Profile", "JFR", "JavaProfiles", "Targets", "Replayer",
+  ]
   let libraries = ["CRecorderABI", "CLZ4", "CZlib", "CDeflate", "CZstd", "CLzma", "CMapping", "CDemangle"]
   let sanitizers = ["-sanitize=fuzzer,address", "-use-ld=lld"]
   package.products = []

@@ -72,7 +72,8 @@ package final class Recorder {
     let header = SegmentHeader(
       traceID: Self.randomBytes(16), anchor: Clock.anchor(), machine: host.machine, kernelRelease: host.kernelRelease,
       kernelVersion: host.kernelVersion, hostName: host.hostName, cpuCount: UInt32(cpus.count),
-      recorderVersion: configuration.recorderVersion, abilities: abilities(unwinder: unwinding == nil ? .framePointers : .tables, fallback: fallback))
+      recorderVersion: configuration.recorderVersion,
+      abilities: abilities(unwinder: unwinding == nil ? .framePointers : .tables, fallback: fallback))
     let writer: SegmentWriter
     do throws(TraceError) {
       writer = try SegmentWriter(path: configuration.output, header: header, compressesImagesWell: configuration.images == .symbols)

@@ -100,7 +100,10 @@ struct ConvertCommand: ParsableCommand {
     let profiles = all.filter { metric == nil || $0.metric.name == metric }
     let names = all.map(\.metric.name).joined(separator: ", ")
     guard let first = profiles.first else {
-      console.error(all.isEmpty ? "\(path) holds no samples that a profile can be made of; see `pyrorec inspect`" : "\(path) has no \(metric ?? ""), but \(names)")
+      console.error(
+        all.isEmpty
+          ? "\(path) holds no samples that a profile can be made of; see `pyrorec inspect`" : "\(path) has no \(metric ?? ""), but \(names)"
+      )
       throw ExitCode(ExitStatus.failed)
     }
     let options = FormatOptions(annotate: annotate, lines: lines)
@@ -109,7 +112,9 @@ struct ConvertCommand: ParsableCommand {
     }
     guard let output, output != "-" else {
       try write(first, to: nil)
-      if profiles.count > 1 { console.note("this is \(first.metric.name); of \(names) ask for another with --metric, or for all with -o FILE") }
+      if profiles.count > 1 {
+        console.note("this is \(first.metric.name); of \(names) ask for another with --metric, or for all with -o FILE")
+      }
       return hasLosses
     }
     if output.hasSuffix("/") {
@@ -120,7 +125,9 @@ struct ConvertCommand: ParsableCommand {
     try write(first, to: output)
     let others = profiles.dropFirst().map { ($0, FileName.beside(output, $0.metric.name)) }
     for (profile, name) in others { try write(profile, to: name) }
-    if !others.isEmpty { console.note("\(output) is \(first.metric.name); the other metrics are in " + others.map(\.1).joined(separator: ", ")) }
+    if !others.isEmpty {
+      console.note("\(output) is \(first.metric.name); the other metrics are in " + others.map(\.1).joined(separator: ", "))
+    }
     return hasLosses
   }
 

@@ -33,7 +33,8 @@ struct JavaDoctorCommand: ParsableCommand {
     let doctors: [JavaDoctor]
     do throws(JavaError) {
       library = try asyncProfiler.map { path throws(JavaError) in try AgentLibrary(path: path) }
-      let targets = processes.isEmpty ? JavaTarget.all() : try processes.map { process throws(JavaError) in try JavaTarget(process: process) }
+      let targets =
+        processes.isEmpty ? JavaTarget.all() : try processes.map { process throws(JavaError) in try JavaTarget(process: process) }
       doctors = targets.map { JavaDoctor($0, asyncProfiler: library) }
     } catch {
       console.error("\(error)")

@@ -46,13 +46,17 @@ struct RecordCommand: ParsableCommand {
 
   @Option(
     parsing: .upToNextOption,
-    help: ArgumentHelp("Have these JVMs record themselves too, or every JVM when none is named; see `pyrorec java doctor`.", valueName: "pid"))
+    help: ArgumentHelp(
+      "Have these JVMs record themselves too, or every JVM when none is named; see `pyrorec java doctor`.", valueName: "pid"))
   var java: [JavaPID] = []
 
-  @Option(help: ArgumentHelp("How often a JVM finishes a piece of its recording (20s): what is lost at most with a killed recorder.", valueName: "time"))
+  @Option(
+    help: ArgumentHelp(
+      "How often a JVM finishes a piece of its recording (20s): what is lost at most with a killed recorder.", valueName: "time"))
   var javaInterval: DurationArgument?
 
-  @Option(help: ArgumentHelp("The async-profiler library that JVMs may load, for those it measures better than they do.", valueName: "path"))
+  @Option(
+    help: ArgumentHelp("The async-profiler library that JVMs may load, for those it measures better than they do.", valueName: "path"))
   var asyncProfiler: String?
 
   @Flag(help: "Exit with status 2 when samples were lost.")

@@ -96,12 +96,13 @@ struct UploadCommand: ParsableCommand {
           source: path, labels: own.overridden(by: labels), metric: profile.seriesName, profile: EncodedProfile(profile.profile))
       }
     }
-    return javaItems + replay.profilesBySeries().map { series in
-      let own = series.labels.labels.map { UploadLabel($0.name, $0.value) }
-      let encoded = EncodedProfile(series.profile)
-      let metric = MetricName.guess(sampleTypes: encoded.sampleTypes)
-      return UploadItem(source: path, labels: own.overridden(by: labels), metric: metric, profile: encoded)
-    }
+    return javaItems
+      + replay.profilesBySeries().map { series in
+        let own = series.labels.labels.map { UploadLabel($0.name, $0.value) }
+        let encoded = EncodedProfile(series.profile)
+        let metric = MetricName.guess(sampleTypes: encoded.sampleTypes)
+        return UploadItem(source: path, labels: own.overridden(by: labels), metric: metric, profile: encoded)
+      }
   }
 
   /// A trace without samples gives no profile. Where damage is to blame it is no readable trace; else nothing ran.

@@ -110,7 +110,8 @@ struct `a JVM that cannot do everything` {
   /// A Python program that maps a file of this name, as a JVM maps its library.
   private func mapping(_ name: String, in scratch: ScratchDirectory) throws -> RunningCommand {
     let path = try scratch.write([UInt8](repeating: 0, count: 4096), to: name)
-    let script = "import mmap, time; f = open('\(path)', 'rb'); m = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ); print(1, flush=True); time.sleep(60)"
+    let script =
+      "import mmap, time; f = open('\(path)', 'rb'); m = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ); print(1, flush=True); time.sleep(60)"
     let running = try RunningCommand(["python3", "-c", script])
     for _ in 0..<100 {
       usleep(50_000)
@@ -128,7 +129,9 @@ struct `a JVM that cannot do everything` {
     let doctor = JavaDoctor(target)
     #expect(doctor.engine == .native)
     #expect(doctor.checks.contains { $0.finding.contains("OpenJ9") && $0.outcome == .bad && !$0.remedy.isEmpty })
-    #expect(throws: JavaError.notHotSpot(process: target.process, what: "an OpenJ9 JVM")) { try AttachClient(target).ask("jcmd", ["VM.version"]) }
+    #expect(throws: JavaError.notHotSpot(process: target.process, what: "an OpenJ9 JVM")) {
+      try AttachClient(target).ask("jcmd", ["VM.version"])
+    }
     #expect(target.isRunning)
   }
 

@@ -18,7 +18,9 @@ private final class Jail {
     for name in ["tmp", "tmp/repository"] { mkdir("\(root.path)/\(name)", 0o777) }
     try outside.write(Self.chunk(2), to: "secret.jfr")
     chown("\(outside.path)/secret.jfr", Self.user, Self.user)
-    let running = try RunningCommand(["python3", "-c", "import os, time; os.chroot('\(root.path)'); os.setuid(\(Self.user)); time.sleep(120)"])
+    let running = try RunningCommand([
+      "python3", "-c", "import os, time; os.chroot('\(root.path)'); os.setuid(\(Self.user)); time.sleep(120)",
+    ])
     process = UInt32(running.pid)
     for _ in 0..<100 {
       usleep(50_000)
@@ -43,7 +45,9 @@ private final class Jail {
   /// A finished chunk without anything in it (the header's 68 bytes), begun at `start`.
   static func chunk(_ start: UInt64) -> [UInt8] {
     var bytes = Array("FLR\0".utf8) + [0, 2, 0, 1]
-    func number(_ value: UInt64) { for shift in stride(from: 56, through: 0, by: -8) { bytes.append(UInt8(truncatingIfNeeded: value >> UInt64(shift))) } }
+    func number(_ value: UInt64) {
+      for shift in stride(from: 56, through: 0, by: -8) { bytes.append(UInt8(truncatingIfNeeded: value >> UInt64(shift))) }
+    }
     for value: UInt64 in [68, 68, 68, start, 1, 1, 1_000_000_000] { number(value) }
     return bytes + [0, 0, 0, 1]
   }

@@ -117,13 +117,17 @@ struct `a running JVM` {
     if try client.speaksSecondVersion() {
       #expect(try client.ask("jcmd", [long]).status != AttachReply.badVersion)
     } else {
-      #expect(throws: JavaError.argumentTooLong(command: "jcmd", byteCount: long.utf8.count, limit: 1024)) { try client.ask("jcmd", [long]) }
+      #expect(throws: JavaError.argumentTooLong(command: "jcmd", byteCount: long.utf8.count, limit: 1024)) {
+        try client.ask("jcmd", [long])
+      }
     }
   }
 
   @Test(.enabled(if: KernelAccess.isRoot, "taking another user's identity takes root"))
   func `of another user, in its own PID namespace, is asked under its own numbers`() throws {
-    let program = try JavaProgram(before: ["unshare", "--fork", "--pid", "--mount-proc", "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"])
+    let program = try JavaProgram(before: [
+      "unshare", "--fork", "--pid", "--mount-proc", "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+    ])
     let target = try JavaTarget(process: program.process)
     #expect(target.user == 65534)
     #expect(target.namespaceProcess != program.process)

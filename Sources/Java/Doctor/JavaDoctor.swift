@@ -75,7 +75,9 @@ package struct JavaDoctor {
       add("attach", .good, "allowed")
       return true
     }
-    add("attach", .bad, "disabled by -XX:+DisableAttachMechanism", remedy: "start it without, or record it from outside: pyrorec record -p \(target.process)")
+    add(
+      "attach", .bad, "disabled by -XX:+DisableAttachMechanism",
+      remedy: "start it without, or record it from outside: pyrorec record -p \(target.process)")
     return false
   }
 
@@ -106,9 +108,13 @@ package struct JavaDoctor {
       return
     }
     if mount.isReadOnly {
-      add("/tmp", .bad, "read-only: the JVM cannot make its socket there", remedy: "mount something writable on its /tmp, such as an emptyDir")
+      add(
+        "/tmp", .bad, "read-only: the JVM cannot make its socket there", remedy: "mount something writable on its /tmp, such as an emptyDir"
+      )
     } else if mount.forbidsExecution {
-      add("/tmp", .limited, "noexec: an agent's library cannot be loaded from it", remedy: "nothing for Flight Recorder; for async-profiler another directory")
+      add(
+        "/tmp", .limited, "noexec: an agent's library cannot be loaded from it",
+        remedy: "nothing for Flight Recorder; for async-profiler another directory")
     } else {
       add("/tmp", .good, "writable")
     }

@@ -58,7 +58,9 @@ package struct JavaTarget: Hashable, Sendable {
 
   /// Whether a JVM that can be asked is in it.
   package static func isJVM(_ process: UInt32) -> Bool {
-    guard let maps = try? contents(of: "/proc/\(process)/maps", limit: Self.mapsLimit), case .hotSpot = MappedJava(maps).kind else { return false }
+    guard let maps = try? contents(of: "/proc/\(process)/maps", limit: Self.mapsLimit), case .hotSpot = MappedJava(maps).kind else {
+      return false
+    }
     return true
   }
 

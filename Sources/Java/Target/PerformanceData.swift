@@ -19,7 +19,9 @@ package struct PerformanceData: Hashable, Sendable {
     let order: UInt8 = try header.read("byte_order")
     guard order == 1 else { throw MalformedInput(field: "byte_order", offset: FileOffset(4), problem: .unsupported(value: UInt64(order))) }
     let major: UInt8 = try header.read("major_version")
-    guard major == 2 else { throw MalformedInput(field: "major_version", offset: FileOffset(5), problem: .unsupported(value: UInt64(major))) }
+    guard major == 2 else {
+      throw MalformedInput(field: "major_version", offset: FileOffset(5), problem: .unsupported(value: UInt64(major)))
+    }
     try header.skip(2, "minor_version, accessible")
     try header.skip(16, "used, overflow, mod_time_stamp")
     var offset: UInt32 = try header.read("entry_offset")

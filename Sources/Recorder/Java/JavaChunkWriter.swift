@@ -43,7 +43,8 @@ final class JavaChunkWriter {
         try sink.append(
           .javaChunk(
             JavaChunkRecord(
-              process: handle, engine: chunk.engine == .asyncProfiler ? .asyncProfiler : .flightRecorder, chunk: nextChunk, offset: UInt64(offset), bytes: Array(chunk.bytes[offset..<end]))))
+              process: handle, engine: chunk.engine == .asyncProfiler ? .asyncProfiler : .flightRecorder, chunk: nextChunk,
+              offset: UInt64(offset), bytes: Array(chunk.bytes[offset..<end]))))
         offset = end
       }
       nextChunk += 1
@@ -55,7 +56,8 @@ final class JavaChunkWriter {
     let hasEnded = recorder.finish(milliseconds: Self.endMilliseconds)
     try take(time: time)
     if !hasEnded {
-      messages.append(JavaRecorder.Message(process: 0, text: "a JVM did not end its recording in time: its last seconds are missing", isWarning: true))
+      messages.append(
+        JavaRecorder.Message(process: 0, text: "a JVM did not end its recording in time: its last seconds are missing", isWarning: true))
     }
   }
 }

@@ -17,7 +17,9 @@ final class JavaOnlyRecording {
   /// As long as samples wait too: what a killed recorder loses.
   private static let flushInterval: UInt64 = 800_000_000
 
-  init(_ configuration: RecorderConfiguration, named: [UInt32], files: any ProcessFileSystem, host: HostIdentity, traceID: [UInt8]) throws(RecorderError) {
+  init(_ configuration: RecorderConfiguration, named: [UInt32], files: any ProcessFileSystem, host: HostIdentity, traceID: [UInt8])
+    throws(RecorderError)
+  {
     self.configuration = configuration
     signals = try SignalDescriptor([SIGINT, SIGTERM, SIGHUP])
     let header = SegmentHeader(
