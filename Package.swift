@@ -50,6 +50,7 @@ let package = Package(
     .target(name: "CLaunch", path: "Sources/CLaunch"),
     .target(name: "CMapping", path: "Sources/CMapping"),
     .target(name: "CCurl", path: "Sources/CCurl"),
+    .target(name: "CAttach", path: "Sources/CAttach"),
     .target(name: "CDemangle", path: "Sources/CDemangle", linkerSettings: [.linkedLibrary(":libiberty.a")]),
 
     .executableTarget(name: "EmbedBPF", swiftSettings: strict),
@@ -69,13 +70,14 @@ let package = Package(
     room("Configuration", ["Base", "Targets"]),
     room("JFR", ["Base"], settings: lifetimes),
     room("JavaProfiles", ["Base", "JFR", "Profile"], settings: lifetimes),
+    room("Java", ["Base", "JFR", "CAttach"]),
     room("Unwind", ["Base", "ObjectFile", "CRecorderABI", "CUnwind"], settings: optimized),
     room("Interpreters", ["Base", "ObjectFile", "CRecorderABI"], settings: lifetimes),
     .target(name: "DebugInfo", dependencies: ["Base", "ObjectFile"], swiftSettings: lifetimes),
     room("Symbolize", ["Base", "ObjectFile", "DebugInfo", "CDemangle"], settings: lifetimes),
     .target(
       name: "Recorder",
-      dependencies: ["Base", "TraceFormat", "ObjectFile", "Targets", "Unwind", "Interpreters", "CRecorderABI", "CUnwind", "CLibBPF", "CLaunch"],
+      dependencies: ["Base", "TraceFormat", "ObjectFile", "Targets", "Unwind", "Interpreters", "Java", "CRecorderABI", "CUnwind", "CLibBPF", "CLaunch"],
       swiftSettings: lifetimes, plugins: ["CompileBPF"]),
     room("Replayer", ["Base", "TraceFormat", "Symbolize", "ObjectFile", "Unwind", "Interpreters", "Targets", "Profile"], settings: lifetimes),
     room("HTTP", ["CCurl"]),
@@ -88,7 +90,7 @@ let package = Package(
     .executableTarget(
       name: "pyrorec",
       dependencies: [
-        "Agent", "Base", "TraceFormat", "ObjectFile", "Targets", "Configuration", "Profile", "JFR", "JavaProfiles", "Symbolize", "Recorder", "Replayer",
+        "Agent", "Base", "TraceFormat", "ObjectFile", "Targets", "Configuration", "Profile", "JFR", "JavaProfiles", "Java", "Symbolize", "Recorder", "Replayer",
         "Uploader", "HTTP", "Debuginfod", "Discovery",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
@@ -108,6 +110,7 @@ let package = Package(
     tests("UnwindTests", ["Unwind", "ObjectFile", "Base"]),
     tests("InterpretersTests", ["Interpreters", "ObjectFile", "Base", "CRecorderABI"]),
     tests("JFRTests", ["JFR", "Base"]),
+    tests("JavaTests", ["Java", "JFR", "Base"]),
     tests("JavaProfilesTests", ["JavaProfiles", "JFR", "Profile", "Base"]),
     tests("SymbolizeTests", ["Symbolize", "ObjectFile", "Base"]),
     tests("RecorderTests", ["Recorder", "TraceFormat", "ObjectFile", "Unwind", "Interpreters", "Base", "CRecorderABI", "CUnwind"]),
@@ -173,7 +176,7 @@ if Context.environment["PYROREC_TOOLS"] != nil {
 
 // For scripts/fuzz, nothing else than what is fuzzed, with the sanitizers: quick to build and without other packages.
 if Context.environment["PYROREC_TOOLS"] == "fuzz" {
-  let rooms = ["Base", "ObjectFile", "Unwind", "Interpreters", "DebugInfo", "Symbolize", "TraceFormat", "Profile", "Targets", "Replayer"]
+  let rooms = ["Base", "ObjectFile", "Unwind", "Interpreters", "DebugInfo", "Symbolize", "TraceFormat", "Profile", "JFR", "JavaProfiles", "Targets", "Replayer"]
   let libraries = ["CRecorderABI", "CUnwind", "CLZ4", "CZlib", "CDeflate", "CZstd", "CLzma", "CMapping", "CDemangle"]
   let sanitizers = ["-sanitize=fuzzer,address", "-use-ld=lld"]
   package.products = []

@@ -6,6 +6,7 @@ import re
 import signal
 from benchlib import *
 from everyday import everyday
+from java import jfr
 from python_frames import python
 from symbolizing import dwarf, names
 from unwinding import compiler, compiling, unwinding
@@ -407,7 +408,8 @@ PARTS = {"interrupt": interrupt, "system": system, "fast": fast, "start": start,
          "help": help_, "unwinding": lambda: unwinding(table, at, options.rounds),
          "compiler": lambda: compiler(table, at, options.rounds),
          "everyday": lambda: everyday(table, at, options.rounds, options.seconds, compiling),
-         "python": lambda: python(table, at, options.rounds)}
+         "python": lambda: python(table, at, options.rounds),
+         "jfr": lambda: jfr(table, at, options.rounds)}
 for part in options.parts:
     if part not in PARTS:
         parser.error("no part %s; there are %s" % (part, " ".join(PARTS)))

@@ -1,5 +1,7 @@
 import Base
 import Glibc
+import JFR
+import JavaProfiles
 import ObjectFile
 import Replayer
 import Symbolize
@@ -13,7 +15,7 @@ enum Targets {
   static let all: [Target] =
     [
       ("elf", elf), ("symbols", symbols), ("gopclntab", gopclntab), ("perfmap", perfMap), ("jitdump", jitDump),
-      ("unwind", unwind), ("demangle", demangle), ("records", records), ("segment", segment),
+      ("unwind", unwind), ("demangle", demangle), ("records", records), ("segment", segment), ("jfr", jfr),
       ("keptlines", KeptLines.kept), ("streamed", KeptLines.streamed),
     ] + DwarfTargets.all
 
@@ -104,6 +106,16 @@ enum Targets {
       var body = ByteCursor(payload)
       if let record = try? TraceRecord(kind: RecordKind(UInt64(kind)), from: &body) { contents.add(record) }
     }
+  }
+
+  /// A recording of a JVM, with every label, and its profiles.
+  @Sendable private static func jfr(_ bytes: [UInt8]) {
+    var options = JavaOptions()
+    options.threads = .pool
+    options.states = true
+    var recording = JavaRecording(options)
+    do throws(ChunkProblem) { try recording.read(bytes.borrowedBytes) } catch { return }
+    for profile in recording.profiles() { precondition(profile.profile.samples.count > 0) }
   }
 
   /// A whole segment file.

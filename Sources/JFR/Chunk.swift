@@ -70,14 +70,17 @@ package struct Chunk: ~Escapable {
   // MARK: Constants
 
   /// The number of the constant `key` of the wanted type at `pool`, or `nil` when the chunk has none.
-  package func number(of key: Int64, pool: Int) -> Int? { pools.pools[pool].keys.find(key) }
+  package func number(of key: Int64, pool: Int) -> Int? { pools.pools.span[pool].keys.find(key) }
+
+  /// The keys of the wanted type at `pool`, for those who ask for a number with every event.
+  package func keys(pool: Int) -> KeyTable { pools.pools[pool].keys }
 
   /// How many constants the chunk has of the wanted type at `pool`; they are numbered from 0.
-  package func count(pool: Int) -> Int { pools.pools[pool].positions.count }
+  package func count(pool: Int) -> Int { pools.pools.span[pool].positions.count }
 
   /// Reads the constant `number` of `pool` into `slots`.
   package func read(pool: Int, number: Int, _ plan: RecordPlan, _ slots: inout [Int64]) -> Bool {
-    var position = pools.pools[pool].positions[number]
+    var position = pools.pools.span[pool].positions[number]
     return plan.run(bytes, &position, &slots)
   }
 

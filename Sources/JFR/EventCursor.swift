@@ -17,6 +17,9 @@ package struct EventCursor: ~Escapable {
   private let integers: WireIntegers
   private var position = ChunkHeader.byteCount
   private let plans: [RecordPlan]
+  /// All of them in one, and where each begins: nothing is counted a reference to for each event.
+  private let joined: RecordPlan
+  private let stepStarts: [Int]
   /// By type id below `smallTypes`: the request's place + 1, 0 for none.
   private var requestByType: [Int32]
   private var requestByLargeType: [Int64: Int32] = [:]
@@ -34,7 +37,9 @@ package struct EventCursor: ~Escapable {
   package init(_ chunk: borrowing Chunk, _ requests: [EventRequest]) {
     bytes = chunk.bytes
     integers = chunk.integers
-    plans = requests.map { chunk.plan($0.name, fields: $0.fields) }
+    let plans = requests.map { chunk.plan($0.name, fields: $0.fields) }
+    self.plans = plans
+    (joined, stepStarts) = RecordPlan.joining(plans, chunk.integers)
     requestByType = Array(repeating: 0, count: Self.smallTypes)
     countsBySmallType = Array(repeating: 0, count: Self.smallTypes)
     for (place, request) in requests.enumerated() {
@@ -77,7 +82,8 @@ package struct EventCursor: ~Escapable {
       if place == 0 { continue }
       place &-= 1
       // A record is read inside its own bytes only.
-      if plans[Int(place)].run(bytes.extracting(0..<(start &+ size)), &field, &slots) { return Int(place) }
+      let index = Int(place)
+      if joined.run(stepStarts[index], stepStarts[index &+ 1], bytes.extracting(0..<(start &+ size)), &field, &slots) { return index }
       malformedEvents &+= 1
     }
     return nil

@@ -72,6 +72,17 @@ package struct RecordPlan: Sendable {
 
   // MARK: Building
 
+  /// The steps of all `plans`, and where those of each begin, with their end behind the last.
+  static func joining(_ plans: [RecordPlan], _ integers: WireIntegers) -> (plan: RecordPlan, starts: [Int]) {
+    var all = RecordPlan(slotCount: 0, integers)
+    var starts: [Int] = []
+    for plan in plans {
+      starts.append(all.steps.count)
+      all.steps += plan.steps
+    }
+    return (all, starts + [all.steps.count])
+  }
+
   private static func noType(_ id: Int64) -> MalformedInput {
     malformed("metadata field", at: 0, "is of type \(id), which the metadata does not have")
   }
@@ -174,7 +185,8 @@ extension RecordPlan {
     run(0, steps.count, bytes, &position, &slots)
   }
 
-  private func run(
+  /// Runs the steps from `first` up to `end`.
+  func run(
     _ first: Int, _ end: Int, _ bytes: RawSpan, _ position: inout Int, _ slots: inout [Int64]
   ) -> Bool {
     var place = first

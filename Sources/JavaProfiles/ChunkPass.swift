@@ -3,6 +3,7 @@ import JFR
 /// One walk over a chunk's events: counts by the chunk's own stacks first, which are then turned into the recording's.
 struct ChunkPass {
   private var names: ChunkNames
+  private let stackKeys: KeyTable
   private let options: JavaOptions
   private let isAsyncProfiler: Bool
   private let wantsLabels: Bool
@@ -25,6 +26,7 @@ struct ChunkPass {
 
   init(_ chunk: borrowing Chunk, _ options: JavaOptions) {
     names = ChunkNames(chunk)
+    stackKeys = chunk.keys(pool: ChunkNames.Pool.stack)
     self.options = options
     isAsyncProfiler = chunk.types.contains(prefix: "profiler.")
     wantsLabels = options.threads != .off || options.states || options.groupsByThreadName
@@ -57,7 +59,7 @@ struct ChunkPass {
     _ kind: JavaEvent, _ slots: [Int64], _ chunk: borrowing Chunk, _ recording: inout JavaRecording
   ) {
     let key = slots[JavaEvent.Slot.stack]
-    let number = chunk.number(of: key, pool: ChunkNames.Pool.stack)
+    let number = stackKeys.find(key)
     if number == nil, key != 0 { recording.summary.missingStacks += 1 }
     let stack = UInt32(truncatingIfNeeded: (number ?? -1) &+ 1)
     let labels = wantsLabels || slots[JavaEvent.Slot.span] != 0 ? label(kind, slots, chunk, &recording) : 0

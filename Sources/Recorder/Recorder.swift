@@ -3,6 +3,7 @@ import CLibBPF
 import CRecorderABI
 import Dispatch
 import Glibc
+import Java
 import TraceFormat
 
 /// One recording, from opening the file to closing it.
@@ -37,7 +38,14 @@ package final class Recorder {
   /// Records until the duration is over, the command or the processes ended, or a signal asks for the end.
   package func run() throws(RecorderError) -> RecordingReport {
     let host = HostIdentity.current()
-    try KernelAbilities.check(files: files, release: host.kernelRelease)
+    do throws(RecorderError) { try KernelAbilities.check(files: files, release: host.kernelRelease) } catch {
+      // JVMs can be asked to record themselves without any of it; what else was asked for cannot be had.
+      guard let named = configuration.javaProcesses, configuration.isSystemWide, error.isPrivilege || error.isKernel else { throw error }
+      let alone = try JavaOnlyRecording(configuration, named: named, files: files, host: host, traceID: Self.randomBytes(16))
+      var report = alone.run(onReady: onReady, onProgress: onProgress)
+      report.javaOnly = "\(error)"
+      return report
+    }
     let limit = KernelAbilities.maximumSampleRate()
     guard configuration.frequencyHertz <= limit else {
       throw .frequencyTooHigh(asked: configuration.frequencyHertz, limit: limit)
@@ -153,6 +161,7 @@ package final class Recorder {
     private var segmentStart: UInt64 = 0
     private let closing = DispatchQueue(label: "pyrorec.segments", qos: .utility)
     private let unwinding: Unwinding?
+    private let java: JavaChunkWriter?
     var report = RecordingReport()
     /// Emptied and filled again: its memory is taken once.
     private var batch = KernelBatch(time: 0)
@@ -178,11 +187,15 @@ package final class Recorder {
         sink: writer, mode: configuration.images, files: files, kernelNames: sampler.kernelNames,
         store: configuration.imageStore)
       let answering: any ProcessFileSystem = tape.map { tape in TapingProcessFileSystem(files) { tape.write($0) } } ?? files
-      core = RecordingCore(
+      let core = RecordingCore(
         files: answering, opener: LiveImageOpener(), sink: writer, copier: copier, unwinder: unwinding?.unwinder,
         interpreters: unwinding != nil && configuration.pythonEnabled ? InterpreterWatch(processes: sampler.interpreterMap) : nil,
         keepsStackCopies: configuration.stackCopies != .none)
       core.hasManySegments = configuration.windows != nil
+      self.core = core
+      java = configuration.javaProcesses.map {
+        JavaChunkWriter(JavaRecorder(named: $0, configuration.javaRequest, agent: configuration.javaAgent), core: core, sink: writer)
+      }
     }
 
     func run(
@@ -238,6 +251,7 @@ package final class Recorder {
         }
       }
       copier.prepareKernel()
+      java?.start()
 
       let deadline = configuration.durationNanoseconds.map { start &+ $0 }
       var lastDrain = start
@@ -289,6 +303,7 @@ package final class Recorder {
         if isDrainDue {
           lastDrain = after
           if after &- lastFlush >= Recorder.drainInterval {
+            attempt { () throws(TraceError) in try java?.take(time: after) }
             flush()
             lastFlush = after
           }
@@ -310,6 +325,9 @@ package final class Recorder {
       // What came too late for the look before, and the rest of the events.
       drain(countsLosses: true)
       finishStacks()
+      attempt { () throws(TraceError) in try java?.finish(time: stop) }
+      report.javaMessages = java?.messages ?? []
+      report.javaProcesses = java?.processCount ?? 0
       flush()
       finish(command: command, start: start, stop: stop, end: end ?? .duration)
       return report

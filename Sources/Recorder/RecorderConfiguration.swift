@@ -1,4 +1,5 @@
 package import Base
+package import Java
 
 /// What a recording was asked for. Every flag of `pyrorec record` is a word of it.
 package struct RecorderConfiguration: Sendable {
@@ -48,6 +49,11 @@ package struct RecorderConfiguration: Sendable {
   package var unwindCachePath: String?
   /// Whether the frames of CPython programs are looked for.
   package var pythonEnabled = true
+  /// JVMs that are recorded by their own means too; `nil` for none, empty for all there are.
+  package var javaProcesses: [UInt32]?
+  package var javaRequest = JavaRequest()
+  /// `nil`: by the JVMs' own Flight Recorder alone.
+  package var javaAgent: AgentLibrary?
   package var recorderVersion = ""
   /// A row of segments instead of `output`, until it is stopped; `nil` for one segment.
   package var windows: RecordingWindows?

@@ -724,6 +724,14 @@ package final class RecordingCore {
 
   // MARK: Writing
 
+  /// A process gets its record though no sample hit it: a JVM's own recording belongs to it.
+  /// - Returns: `nil` when the process is gone and was never seen.
+  package func handle(of pid: UInt32, time: UInt64) throws(TraceError) -> ProcessHandle? {
+    guard let process = processes[pid] ?? adopt(pid, time: time) else { return nil }
+    if process.handle == nil { try materialize(process) }
+    return process.handle
+  }
+
   /// Writes what waits and makes it safe from a kill.
   package func flush() throws(TraceError) {
     try writePending()

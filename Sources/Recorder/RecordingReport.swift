@@ -1,3 +1,5 @@
+package import Java
+
 /// What a recording amounted to.
 package struct RecordingReport: Sendable {
   package enum End: String, Sendable {
@@ -24,5 +26,10 @@ package struct RecordingReport: Sendable {
   package var commandSignal: Int32?
   /// Why writing failed, in words; `nil` when it did not.
   package var writeFailure: String?
+  /// What stood in the way of recording JVMs by their own means, and what is to be known of those recordings.
+  package var javaMessages: [JavaRecorder.Message] = []
+  package var javaProcesses = 0
+  /// Why only JVMs were recorded, in words; `nil` when the system was sampled.
+  package var javaOnly: String?
   package init() {}
 }

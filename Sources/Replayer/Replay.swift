@@ -98,9 +98,14 @@ package struct Replay: Sendable {
 
   /// The labels of every program that has samples, but for those that the newest labels leave out.
   private func programLabels() -> [UInt32: LabelSet] {
+    labels(of: contents.groups.map(\.process))
+  }
+
+  /// The labels of programs that need not have samples, but for those that the newest labels leave out.
+  package func labels(of processes: some Sequence<UInt32>) -> [UInt32: LabelSet] {
     let labeler = Labeler(contents)
     var labelsOf: [UInt32: LabelSet] = [:]
-    for process in Set(contents.groups.map(\.process)) { labelsOf[process] = labeler.labels(of: contents.processes[process]) }
+    for process in Set(processes) { labelsOf[process] = labeler.labels(of: contents.processes[process]) }
     return labelsOf
   }
 

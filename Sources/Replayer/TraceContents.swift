@@ -35,6 +35,7 @@ package struct TraceContents: Sendable {
   package internal(set) var jitSymbols: [UInt32: [JITSymbolsRecord.Symbol]] = [:]
   /// Interpreted code, by handle.
   package internal(set) var codes: [UInt32: CodeRecord] = [:]
+  package internal(set) var javaChunks = JavaChunks()
   package internal(set) var kernelSymbols: [KernelSymbolsRecord.Symbol] = []
   package internal(set) var losses: [LossRecord] = []
   package internal(set) var facts: [String: String] = [:]
@@ -126,6 +127,7 @@ package struct TraceContents: Sendable {
     case .code(let code):
       guard codes.count < Self.maximumThings else { return reject() }
       codes[code.handle.rawValue] = code
+    case .javaChunk(let part): javaChunks.add(part)
     case .kernelSymbols(let more): kernelSymbols += more.symbols
     case .kernelModules(let more): kernelModules = more.modules
     case .loss(let loss): losses.append(loss)

@@ -29,11 +29,12 @@ public struct RecordKind: Hashable, Comparable, Sendable {
   public static let code = RecordKind(23)
   public static let targets = RecordKind(24)
   public static let stackCopy = RecordKind(25)
+  public static let javaChunk = RecordKind(26)
 
   private static let names: [StaticString] = [
     "", "process", "process-end", "thread", "address-space", "mapping", "image", "image-chunk", "image-end", "event",
     "stacks", "samples", "kernel-symbols", "kernel-modules", "loss", "session-fact", "target-labels", "symbol-strings",
-    "symbols", "layer-end", "memory", "unwind-break", "jit-symbols", "code", "targets", "stack-copy",
+    "symbols", "layer-end", "memory", "unwind-break", "jit-symbols", "code", "targets", "stack-copy", "java-chunk",
   ]
   /// Every kind this version knows, by number.
   public static let all: [RecordKind] = (1..<names.count).map { RecordKind(UInt64($0)) }

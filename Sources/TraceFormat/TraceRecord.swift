@@ -27,6 +27,7 @@ public enum TraceRecord: Hashable, Sendable {
   case stackCopy(StackCopyRecord)
   case targets(TargetsRecord)
   case code(CodeRecord)
+  case javaChunk(JavaChunkRecord)
 }
 
 extension TraceRecord {
@@ -60,6 +61,7 @@ extension TraceRecord {
     case .stackCopy(let record): record
     case .targets(let record): record
     case .code(let record): record
+    case .javaChunk(let record): record
     }
   }
 
@@ -91,6 +93,7 @@ extension TraceRecord {
     case .stackCopy: self = .stackCopy(try StackCopyRecord(from: &cursor))
     case .targets: self = .targets(try TargetsRecord(from: &cursor))
     case .code: self = .code(try CodeRecord(from: &cursor))
+    case .javaChunk: self = .javaChunk(try JavaChunkRecord(from: &cursor))
     default: return nil
     }
   }

@@ -100,7 +100,10 @@ struct ConvertCommand: ParsableCommand {
     let profiles = all.filter { metric == nil || $0.metric.name == metric }
     let names = all.map(\.metric.name).joined(separator: ", ")
     guard let first = profiles.first else {
-      console.error(all.isEmpty ? "\(path) holds no samples that a profile can be made of; see `pyrorec inspect`" : "\(path) has no \(metric ?? ""), but \(names)")
+      console.error(
+        all.isEmpty
+          ? "\(path) holds no samples that a profile can be made of; see `pyrorec inspect`" : "\(path) has no \(metric ?? ""), but \(names)"
+      )
       throw ExitCode(ExitStatus.failed)
     }
     let options = FormatOptions(annotate: annotate, lines: lines)
@@ -109,7 +112,9 @@ struct ConvertCommand: ParsableCommand {
     }
     guard let output, output != "-" else {
       try write(first, to: nil)
-      if profiles.count > 1 { console.note("this is \(first.metric.name); of \(names) ask for another with --metric, or for all with -o FILE") }
+      if profiles.count > 1 {
+        console.note("this is \(first.metric.name); of \(names) ask for another with --metric, or for all with -o FILE")
+      }
       return hasLosses
     }
     if output.hasSuffix("/") {
@@ -120,7 +125,9 @@ struct ConvertCommand: ParsableCommand {
     try write(first, to: output)
     let others = profiles.dropFirst().map { ($0, FileName.beside(output, $0.metric.name)) }
     for (profile, name) in others { try write(profile, to: name) }
-    if !others.isEmpty { console.note("\(output) is \(first.metric.name); the other metrics are in " + others.map(\.1).joined(separator: ", ")) }
+    if !others.isEmpty {
+      console.note("\(output) is \(first.metric.name); the other metrics are in " + others.map(\.1).joined(separator: ", "))
+    }
     return hasLosses
   }
 
@@ -146,13 +153,44 @@ struct ConvertCommand: ParsableCommand {
       report.note(trace)
       return ([.report(report.json())], hasLosses)
     }
-    guard let directory = output, directory.hasSuffix("/") else { return ([.profile(replay.profile())], hasLosses) }
+    let recordings = TraceJava(replay.contents)
+    var options = java.options
+    options.groupsByThreadName = configuration.groupsByThreadName
+    guard let directory = output, directory.hasSuffix("/") else {
+      return (try whole(replay, recordings, options, console), hasLosses)
+    }
     let stem = FileName.stem(of: trace.reader.path)
-    let outputs = replay.profilesBySeries().map { series in
-      let service = FileName.safe(series.labels["service_name"] ?? "unspecified")
-      return Output.series(series.profile, path: "\(directory)\(stem).\(service).cpu.\(format.fileExtension)")
+    func place(_ labels: LabelSet, _ metric: String) -> String {
+      "\(directory)\(stem).\(FileName.safe(labels["service_name"] ?? "unspecified")).\(metric).\(format.fileExtension)"
+    }
+    var outputs = replay.profilesBySeries().map { Output.series($0.profile, path: place($0.labels, "cpu")) }
+    for series in recordings.series(replay.labels(of: recordings.processes), options, console) {
+      outputs += series.profiles.map { .series($0.profile, path: place(series.labels, Self.javaName($0.metric))) }
     }
     return (outputs, hasLosses)
+  }
+
+  /// Beside the samples' own `cpu` there may be the JVM's.
+  private static func javaName(_ metric: JavaMetric) -> String { "java_\(metric.name)" }
+
+  /// The profile of all samples, and beside it one file for each metric of the JVMs' own recordings.
+  private func whole(_ replay: Replay, _ recordings: TraceJava, _ options: JavaOptions, _ console: Console) throws -> [Output] {
+    let profiles = recordings.isEmpty ? [] : recordings.all(options, console).profiles
+    if let metric {
+      guard let asked = profiles.first(where: { Self.javaName($0.metric) == metric || $0.metric.name == metric }) else {
+        let names = profiles.map { Self.javaName($0.metric) }.joined(separator: ", ")
+        console.error("no JVM recorded \(metric) in this trace" + (names.isEmpty ? "; record --java does" : ", but \(names)"))
+        throw ExitCode(ExitStatus.failed)
+      }
+      return [.profile(asked.profile)]
+    }
+    guard !profiles.isEmpty else { return [.profile(replay.profile())] }
+    guard let output, output != "-" else {
+      let names = profiles.map { Self.javaName($0.metric) }.joined(separator: ", ")
+      console.note("this is cpu, as sampled from outside; of \(names) ask for one with --metric, or for all with -o FILE")
+      return [.profile(replay.profile())]
+    }
+    return [.profile(replay.profile())] + profiles.map { .series($0.profile, path: FileName.beside(output, Self.javaName($0.metric))) }
   }
 
   private func write(_ outputs: [Output], _ console: Console) throws {

@@ -8,13 +8,13 @@ import TraceFormat
 struct ExtractCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "extract",
-    abstract: "Write the ELF copies of a trace as files, laid out as a debug directory.",
+    abstract: "Write the ELF copies of a trace as files, laid out as a debug directory, and JVMs' own recordings.",
     discussion: """
       Example:
         pyrorec extract -o debug && gdb -ex 'set debug-file-directory debug' ./program
 
       A copy with a build ID becomes DIR/.build-id/ab/cdef….debug, one without DIR/its/own/path. Copies keep the files'
-      own offsets; what was not copied is a hole.
+      own offsets; what was not copied is a hole. What a JVM recorded of itself becomes DIR/jfr/NUMBER.jfr.
       """)
 
   @Argument(help: "The trace; trace.seg in the current directory when not named.")
@@ -52,8 +52,29 @@ struct ExtractCommand: ParsableCommand {
       console.detail("\(image.path) -> \(path)")
       written += 1
     }
+    written += try writeRecordings(of: trace.contents, console)
     console.note("\(output): \(written) files")
     if missing > 0 { throw ExitCode(ExitStatus.failed) }
+  }
+
+  /// What JVMs recorded of themselves: a file each program, its chunks one after the other, as the JDK writes them.
+  private func writeRecordings(of contents: TraceContents, _ console: Console) throws -> Int {
+    var paths: [UInt32: String] = [:]
+    for chunk in contents.javaChunks.all {
+      let isNew = paths[chunk.process] == nil
+      let path = paths[chunk.process] ?? "\(output)/jfr/\(chunk.process).jfr"
+      paths[chunk.process] = path
+      do throws(SystemCallError) {
+        if isNew { try FileName.createDirectory(of: path) }
+        let file = try OwnedDescriptor(open: path, O_WRONLY | O_CREAT | (isNew ? O_TRUNC : O_APPEND), mode: 0o644)
+        try file.write(chunk.bytes.borrowedBytes, path: path)
+      } catch {
+        console.error("\(error)")
+        throw ExitCode(ExitStatus.failed)
+      }
+      if isNew { console.detail("program \(chunk.process)'s own recording -> \(path)") }
+    }
+    return paths.count
   }
 
   /// Where a copy goes below the directory. A path from a container may hold `..`: those parts are left out.

@@ -15,11 +15,12 @@ import Glibc
     subcommands: [
       RecordCommand.self, SymbolizeCommand.self, LabelCommand.self, ConvertCommand.self, UploadCommand.self,
       InspectCommand.self, VerifyCommand.self, CheckCommand.self, RunCommand.self, ExtractCommand.self, ReplayCommand.self,
+      JavaCommand.self,
     ])
 
   static func main() {
     // A reader that goes away (`| head`) shows itself as a failed write, which each command handles.
     _ = signal(SIGPIPE, SIG_IGN)
-    main(nil)
+    main(JavaPID.namingAll(in: Array(CommandLine.arguments.dropFirst())))
   }
 }

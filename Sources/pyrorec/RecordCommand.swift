@@ -2,6 +2,7 @@ import ArgumentParser
 import Base
 import Discovery
 import Glibc
+import Java
 import Recorder
 import TraceFormat
 
@@ -59,6 +60,21 @@ struct RecordCommand: ParsableCommand {
   @Flag(name: .customLong("no-python"), help: "Do not look for the frames of Python programs.")
   var withoutPython = false
 
+  @Option(
+    parsing: .upToNextOption,
+    help: ArgumentHelp(
+      "Have these JVMs record themselves too, or every JVM when none is named; see `pyrorec java doctor`.", valueName: "pid"))
+  var java: [JavaPID] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "How often a JVM finishes a piece of its recording (20s): what is lost at most with a killed recorder.", valueName: "time"))
+  var javaInterval: DurationArgument?
+
+  @Option(
+    help: ArgumentHelp("The async-profiler library that JVMs may load, for those it measures better than they do.", valueName: "path"))
+  var asyncProfiler: String?
+
   @Flag(help: "Exit with status 2 when samples were lost.")
   var strict = false
 
@@ -93,6 +109,14 @@ struct RecordCommand: ParsableCommand {
     configuration.tapePath = tape
     let targets = try config.map { try console.recordedTargets($0) }
     configuration.otherFacts = targets
+    configuration.javaProcesses = javaProcesses
+    if let javaInterval { configuration.javaRequest.rotationSeconds = Int(max(1, min(javaInterval.nanoseconds / 1_000_000_000, 3600))) }
+    do throws(JavaError) {
+      configuration.javaAgent = try asyncProfiler.map { path throws(JavaError) in try AgentLibrary(path: path) }
+    } catch {
+      console.error("\(error)")
+      throw ExitCode(ExitStatus.failed)
+    }
     let recorder = Recorder(configuration)
     let scope = configuration.isSystemWide ? "the whole system" : command.first ?? "the selected processes"
     recorder.onReady = {
@@ -119,12 +143,23 @@ struct RecordCommand: ParsableCommand {
     for refusal in report.interpreterRefusals {
       console.warning("frames of an interpreter were not looked for: \(refusal)")
     }
+    if let reason = report.javaOnly {
+      console.warning("only JVMs were recorded, by their own means, because \(reason)")
+    }
+    for message in report.javaMessages {
+      let text = message.process == 0 ? message.text : "JVM \(message.process): \(message.text)"
+      if message.isWarning { console.warning(text) } else { console.note(text) }
+    }
     if let signal = report.commandSignal {
       console.note("\(command[0]) was ended by signal \(signal)")
     } else if let status = report.commandStatus {
       console.note("\(command[0]) exited with status \(status)")
     }
     let seconds = Double(report.durationNanoseconds / 1_000_000) / 1000
+    if report.javaOnly != nil, report.javaProcesses == 0, report.writeFailure == nil {
+      console.error("\(report.path): no JVM was recorded; `pyrorec java doctor` says why")
+      throw ExitCode(ExitStatus.failed)
+    }
     console.note(
       "\(report.path): \(report.samples) samples of \(report.processes) programs in \(seconds) s, \(report.byteCount / 1024) KiB"
         + (report.lostSamples > 0 ? "; \(report.lostSamples) samples were lost" : ""))
@@ -134,6 +169,11 @@ struct RecordCommand: ParsableCommand {
     }
     if report.writeFailure != nil { throw ExitCode(ExitStatus.failed) }
     if strict, report.lostSamples > 0 { throw ExitCode(ExitStatus.losses) }
+  }
+
+  private var javaProcesses: [UInt32]? {
+    if java.isEmpty { return nil }
+    return java.contains(.all) ? [] : java.compactMap(\.process)
   }
 
   /// Recordings are made by root nearly always; without a cache directory every recording builds its tables anew.

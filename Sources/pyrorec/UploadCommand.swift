@@ -80,19 +80,29 @@ struct UploadCommand: ParsableCommand {
   /// One item a series of the trace at `path`.
   private func segmentItems(_ path: String, _ console: Console) throws -> [UploadItem] {
     let trace = try console.load(path, workers: workers.count)
-    if trace.contents.sampleCount == 0 { try refuse(trace, console) }
+    if trace.contents.sampleCount == 0, trace.contents.javaChunks.isEmpty { try refuse(trace, console) }
     var configuration = ReplayConfiguration()
     configuration.workers = workers.count
     configuration.demangle = demangle
     let replay = Replay(
       header: trace.reader.header, contents: trace.contents, configuration,
       symbolizingWith: symbols.stage(for: trace, workers: workers.count))
-    return replay.profilesBySeries().map { series in
-      let own = series.labels.labels.map { UploadLabel($0.name, $0.value) }
-      let encoded = EncodedProfile(series.profile)
-      let metric = MetricName.guess(sampleTypes: encoded.sampleTypes)
-      return UploadItem(source: path, labels: own.overridden(by: labels), metric: metric, profile: encoded)
+    let recordings = TraceJava(replay.contents)
+    let javaItems = recordings.series(replay.labels(of: recordings.processes), java.options, console).flatMap { series in
+      series.profiles.map { profile in
+        var own = series.labels.labels.map { UploadLabel($0.name, $0.value) }
+        own = own.overridden(by: profile.labels.map { UploadLabel($0.name, $0.value) })
+        return UploadItem(
+          source: path, labels: own.overridden(by: labels), metric: profile.seriesName, profile: EncodedProfile(profile.profile))
+      }
     }
+    return javaItems
+      + replay.profilesBySeries().map { series in
+        let own = series.labels.labels.map { UploadLabel($0.name, $0.value) }
+        let encoded = EncodedProfile(series.profile)
+        let metric = MetricName.guess(sampleTypes: encoded.sampleTypes)
+        return UploadItem(source: path, labels: own.overridden(by: labels), metric: metric, profile: encoded)
+      }
   }
 
   /// A trace without samples gives no profile. Where damage is to blame it is no readable trace; else nothing ran.

@@ -25,6 +25,7 @@ extension CommandOutcome: CustomStringConvertible {
 /// A program that could not be run at all.
 package struct CommandFailure: Error, CustomStringConvertible {
   package let description: String
+  package init(description: String) { self.description = description }
 }
 
 /// Runs programs and keeps what they print. Output goes through files, so that a program that prints

@@ -128,6 +128,8 @@ package enum SampleRecords {
         TargetsRecord(
           component: "discovery.docker.local", time: time,
           targets: [[.init(name: "__address__", value: ":80"), .init(name: "__meta_docker_container_name", value: "/é")], []])),
+      .javaChunk(
+        JavaChunkRecord(process: ProcessHandle(1), engine: .asyncProfiler, chunk: 4, offset: 262_144, bytes: [0x46, 0x4c, 0x52, 0])),
     ]
   }
 }

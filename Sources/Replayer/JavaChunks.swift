@@ -1,0 +1,39 @@
+package import TraceFormat
+
+/// The chunks of JVMs' flight recordings in a trace, put together from their parts.
+package struct JavaChunks: Sendable {
+  package struct Chunk: Sendable {
+    package var process: UInt32
+    package var engine: JavaChunkRecord.Engine
+    package var bytes: [UInt8]
+    /// Whether no part of it is missing, as far as its parts tell.
+    package var isWhole = true
+  }
+
+  /// In the order of the file.
+  package private(set) var all: [Chunk] = []
+  private var places: [UInt32: Int] = [:]
+  private var byteCount = 0
+  /// Of all together: a file's few bytes may not fill the memory.
+  private static let limit = 4 << 30
+
+  package init() {}
+
+  package var isEmpty: Bool { all.isEmpty }
+
+  mutating func add(_ part: JavaChunkRecord) {
+    guard byteCount + part.bytes.count <= Self.limit else { return }
+    byteCount += part.bytes.count
+    guard let place = places[part.chunk] else {
+      places[part.chunk] = all.count
+      all.append(Chunk(process: part.process.rawValue, engine: part.engine, bytes: part.bytes, isWhole: part.offset == 0))
+      return
+    }
+    // What comes after a gap would be read at the wrong place.
+    guard all[place].isWhole, part.offset == UInt64(all[place].bytes.count) else {
+      all[place].isWhole = false
+      return
+    }
+    all[place].bytes += part.bytes
+  }
+}
