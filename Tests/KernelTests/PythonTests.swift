@@ -42,7 +42,9 @@ extension KernelTests {
     try #require(numbers.count == 2, "\(compared)")
     // Four seconds are 1,996 samples, of which a busy machine gives a part.
     #expect(numbers[0] > 100, "\(compared)")
-    #expect(Double(numbers[1]) >= 0.97 * Double(numbers[0]), "\(compared)")
+    // The first samples in a library that was just loaded wait for its table, longer on a busy machine, and then show the
+    // interpreter's own functions. `scripts/try-python` asks for 99 % where there is time.
+    #expect(Double(numbers[1]) >= 0.9 * Double(numbers[0]), "\(compared)")
   }
 
   @Test(.enabled(if: !InstalledPython.all.isEmpty, "no Python is installed"))
