@@ -3,6 +3,7 @@ import Glibc
 import JFR
 import JavaProfiles
 import ObjectFile
+import Profile
 import Replayer
 import Symbolize
 import TraceFormat

@@ -172,6 +172,7 @@ package final class Agent {
   private func recorderConfiguration(_ frequency: Int) -> RecorderConfiguration {
     var configuration = options.recorder
     configuration.frequencyHertz = frequency
+    configuration.pythonEnabled = plan.wantsPython
     var recorded = RecordingWindows(nanoseconds: plan.windowNanoseconds, path: { [spool] in spool.windowPath($0) }) {
       [windows, metrics, log] window in
       metrics.add("pyrorec_windows_total")

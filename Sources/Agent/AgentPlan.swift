@@ -10,6 +10,8 @@ package struct AgentPlan: Sendable {
   package var windowNanoseconds: UInt64 = 15_000_000_000
   /// Whether recording waits for a first target.
   package var isLazy = false
+  /// Whether any of them wants the frames of Python programs.
+  package var wantsPython = true
   package var endpoints: [EndpointSettings] = []
   /// What is asked for and not done.
   package var remarks: [String] = []
@@ -26,6 +28,7 @@ package struct AgentPlan: Sendable {
       windowNanoseconds = max(1_000_000_000, UInt64(max(shortest, 0)))
       if shortest < 1_000_000_000 { remarks.append("collect_interval is taken as 1s, the shortest window there is") }
     }
+    wantsPython = ebpf.contains { $0.arguments.bool("python_enabled") }
     isLazy = !ebpf.isEmpty && ebpf.allSatisfy { $0.arguments.bool("lazy_mode") }
     for component in ebpf { remarks += Self.remarks(component) }
     for component in profiled where component.component.kind.name == ComponentKind.java.name {

@@ -719,6 +719,7 @@ package final class RecordingCore {
     }
     for waiting in held { if let image = waiting.image { mapped.insert(ObjectIdentifier(image)) } }
     images.beginSegment(mapped: mapped)
+    interpreters?.beginSegment()
     threads = threads.mapValues { RecordedThread(process: $0.process, comm: $0.comm) }
   }
 

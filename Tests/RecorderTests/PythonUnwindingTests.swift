@@ -1,6 +1,7 @@
 import Base
 import CRecorderABI
 import Testing
+import TraceFormat
 import Unwind
 
 @testable import Interpreters
@@ -147,5 +148,32 @@ import Unwind
     }
     #expect(outcomes["read", default: 0] > 1000)
     #expect(outcomes["code_gone", default: 0] > 0 && outcomes["code_malformed", default: 0] > 0 && outcomes["code_replaced", default: 0] > 0)
+  }
+
+  @Test("code is written once in each segment, and read once in all of them")
+  func segments() throws {
+    let memory = PythonMemory()
+    let found = try memory.unwind()
+    var isGone = false
+    let watch = InterpreterWatch(processes: -1) { _ in isGone ? RecordedMemory() : memory.regions }
+    let images = ImageTable(opener: NoImages())
+    let image = images.image(
+      process: 7, start: HandMadeStack.code, byteCount: 0x3000, path: "/usr/bin/python3.12", device: 1, inode: 2, generation: 0)
+    let process = RecordedProcess(pid: 7, facts: ProcessFacts(), startTime: 1, scannedAt: 0, programTime: 0)
+    process.interpreter = RunningInterpreter(try PythonMemory.process, image: image, bias: HandMadeStack.code)
+    func translate() throws -> (frames: [UInt64], names: [String]) {
+      var records: [CodeRecord] = []
+      let bytes = found.frames.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64($0 * 8)) } }
+      let frames = watch.translate(bytes.borrowedBytes, of: process, into: &records)
+      return (try #require(frames), records.map(\.name))
+    }
+    let first = try translate()
+    #expect(first.names == ["Class.third", "Class.second", "Class.first"])
+    #expect(try translate().names.isEmpty)
+    isGone = true
+    watch.beginSegment()
+    let second = try translate()
+    #expect(second.names == first.names)
+    #expect(second.frames == first.frames)
   }
 }

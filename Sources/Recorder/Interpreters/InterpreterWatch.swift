@@ -39,6 +39,9 @@ final class InterpreterWatch {
   private let processes: Int32
   private var handles: [CodeRecord: UInt32] = [:]
   private var nextHandle: UInt32 = 1
+  /// By handle less 1, and whether the segment that is being written has it.
+  private var records: [CodeRecord] = []
+  private var isWritten: [Bool] = []
   /// Processes that the sampler was told of.
   private var pointed: Set<UInt32> = []
   private(set) var totals = Totals()
@@ -163,15 +166,23 @@ final class InterpreterWatch {
       return InterpreterPlace(code: 0, instruction: UInt32(InterpreterFailure.codeGone.rawValue))
     }
     let key = RunningInterpreter.Key(address: address, cookie: rest >> InterpreterPlace.bits)
-    let known = interpreter.codes[key] ?? read(key, interpreter, process.pid, &records)
+    let known = interpreter.codes[key] ?? read(key, interpreter, process.pid)
     guard known & Self.failed == 0 else { return InterpreterPlace(code: 0, instruction: known & ~Self.failed) }
+    let index = Int(known) - 1
+    if !isWritten[index] {
+      isWritten[index] = true
+      records.append(self.records[index])
+    }
     return InterpreterPlace(code: known, instruction: instruction)
   }
 
   private static let failed: UInt32 = 1 << 31
 
+  /// Another segment begins: code is written there again, without being read again, because it may be gone by now.
+  func beginSegment() { isWritten = [Bool](repeating: false, count: records.count) }
+
   private func read(
-    _ key: RunningInterpreter.Key, _ interpreter: RunningInterpreter, _ process: UInt32, _ records: inout [CodeRecord]
+    _ key: RunningInterpreter.Key, _ interpreter: RunningInterpreter, _ process: UInt32
   ) -> UInt32 {
     guard interpreter.codes.count < Self.maximumCodesOfProcess, nextHandle < Self.maximumCodes else {
       return Self.failed | UInt32(InterpreterFailure.tooMuchCode.rawValue)
@@ -194,6 +205,7 @@ final class InterpreterWatch {
         nextHandle += 1
         record.handle = CodeHandle(number)
         records.append(record)
+        isWritten.append(false)
         totals.codes += 1
       }
     } catch {
