@@ -34,8 +34,9 @@ struct unwind_scratch {
 	struct unwind_cache_entry cache[1 << UNWIND_CACHE_BITS];
 	struct unwind_thread_entry threads[1 << UNWIND_THREAD_BITS];
 	u64 codes[1 << UNWIND_NEWS_BITS];
-	/* When the recorder was woken for some. */
+	/* When the recorder was woken for some, and whether there are others since. */
 	u64 told_news;
+	u64 has_news;
 };
 
 /* One a CPU. An array instead of a per-CPU one, whose values end at 32 KiB. */
