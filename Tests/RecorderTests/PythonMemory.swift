@@ -77,6 +77,7 @@ struct PythonMemory {
   private mutating func addCode(_ number: Int, name: String, line: UInt64) {
     let code = Self.code(number)
     for offset in stride(from: UInt64(0), to: 0x100, by: 8) { write(code + offset, 0x1111 * UInt64(number) + offset) }
+    write(code, 3)
     write(code + 8, Self.codeType)
     write(code + 64, line << 32)
     let texts = code + 0x200

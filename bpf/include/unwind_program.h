@@ -126,9 +126,13 @@ int on_sample_tables(struct bpf_perf_event_data *ctx)
 			limit = used;
 		words += copy_stack(scratch, words, limit);
 	}
-	int urgent = scratch->unwinder.python.has_news && sample->time - scratch->told_news > UNWIND_NEWS_INTERVAL;
-	if (urgent)
+	if (scratch->unwinder.python.has_news)
+		scratch->has_news = 1;
+	int urgent = scratch->has_news && sample->time - scratch->told_news > UNWIND_NEWS_INTERVAL;
+	if (urgent) {
 		scratch->told_news = sample->time;
+		scratch->has_news = 0;
+	}
 	output(sample, sizeof *sample, waiting, words, urgent);
 	return 0;
 }

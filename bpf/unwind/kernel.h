@@ -31,8 +31,9 @@ struct unwind_scratch {
 	struct unwind_remembered remembered[1 << UNWIND_REMEMBERED_BITS] __attribute__((aligned(64)));
 	struct unwind_thread_entry threads[1 << UNWIND_THREAD_BITS];
 	u64 codes[1 << UNWIND_NEWS_BITS];
-	/* When the recorder was woken for some. */
+	/* When the recorder was woken for some, and whether there are others since. */
 	u64 told_news;
+	u64 has_news;
 };
 
 /* One a CPU. An array instead of a per-CPU one, whose values end at 32 KiB. What can be mapped begins with a page. */

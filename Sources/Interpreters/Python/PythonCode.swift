@@ -45,6 +45,13 @@ package struct PythonCode: Hashable, Sendable {
   ) throws(InterpreterFailure) -> [UInt8] {
     guard let code = memory.bytes(at: address, layout.code.byteCount) else { throw .codeGone }
     guard codeType == 0 || code.littleEndianWord(at: layout.objectType) == codeType else { throw .codeReplaced }
+    // What was freed keeps its other words for a while: the first is then 0 or a pointer. (Immortal: 2^32 - 1, or about 2^31.)
+    if !layout.isFreeThreaded, layout.objectType == 8, let count = code.littleEndianWord(at: 0) {
+      // From 3.14 on the upper half holds flags.
+      guard UInt32(truncatingIfNeeded: count) != 0, count < 1 << 32 || layout.version >= PythonVersion(3, 14) else {
+        throw .codeReplaced
+      }
+    }
     guard let found = Self.cookie(of: code, layout, memory) else { throw .codeGone }
     guard found == cookie else { throw .codeReplaced }
     return code
