@@ -121,9 +121,16 @@ static __always_inline void begin(struct pyrorec_sample *sample, __u64 id)
 	sample->weight = 1;
 }
 
-static __always_inline __u32 kernel_stack(void *ctx, struct pyrorec_sample *sample, __u32 user)
+/* `limit` is the most that `user` can be. */
+static __always_inline __u32 kernel_stack(void *ctx, struct pyrorec_sample *sample, __u32 user, __u32 limit)
 {
-	long got = bpf_get_stack(ctx, &sample->words[user], STACK_BYTES, 0);
+	__u64 at = user;
+
+	/* Said where it counts, because verifiers of 6.1 and before lose the bound on the way. */
+	__asm__ volatile("" : "+r"(at));
+	if (at > limit)
+		at = limit;
+	long got = bpf_get_stack(ctx, &sample->words[at], STACK_BYTES, 0);
 	__u32 kernel = got > 0 ? (__u32)got / sizeof(__u64) : 0;
 
 	if (kernel > PYROREC_MAX_FRAMES)
@@ -179,7 +186,7 @@ int on_sample(struct bpf_perf_event_data *ctx)
 	begin(sample, id);
 	__u32 user = walk_user_stack(ctx, sample);
 	sample->user_frames = user;
-	__u32 kernel = kernel_stack(ctx, sample, user);
+	__u32 kernel = kernel_stack(ctx, sample, user, PYROREC_MAX_FRAMES);
 	output(sample, sizeof(struct walked_sample), bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA), user + kernel, 0);
 	return 0;
 }

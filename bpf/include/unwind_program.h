@@ -68,10 +68,16 @@ static __always_inline __u32 unwind_user_stack(
 }
 
 /* Appends the registers and the stack at word `at`; what can be read is cut at the first page that is not there. */
-static __always_inline __u32 copy_stack(struct unwind_scratch *scratch, __u32 at, __u64 limit)
+static __always_inline __u32 copy_stack(struct unwind_scratch *scratch, __u32 words, __u64 limit)
 {
 	struct pyrorec_sample *sample = &scratch->sample;
 	const struct pyrorec_unwind_state *from = settings.copies_stacks ? &scratch->innermost : &scratch->unwinder.state;
+	__u64 at = words;
+
+	/* As in kernel_stack. */
+	__asm__ volatile("" : "+r"(at));
+	if (at > PYROREC_MAX_USER_WORDS + PYROREC_MAX_FRAMES)
+		at = PYROREC_MAX_USER_WORDS + PYROREC_MAX_FRAMES;
 	__u64 *to = &sample->words[at];
 	__u64 address = from->sp & ~7ull, copied = 0;
 
@@ -114,7 +120,7 @@ int on_sample_tables(struct bpf_perf_event_data *ctx)
 	if (user > PYROREC_MAX_USER_WORDS)
 		user = PYROREC_MAX_USER_WORDS;
 	sample->user_frames = user;
-	__u32 words = user + kernel_stack(ctx, sample, user);
+	__u32 words = user + kernel_stack(ctx, sample, user, PYROREC_MAX_USER_WORDS);
 	__u64 waiting = bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA);
 	/* What the recorder has not read yet must not be crowded out by copies: an eighth full wakes it. */
 	int is_unfinished = sample->result == PYROREC_UNWIND_TABLES_PENDING || sample->result == PYROREC_UNWIND_NO_MAPPING;
