@@ -89,22 +89,25 @@ package final class JavaRecorder: Sendable {
   // MARK: Which
 
   private func lookForJVMs() {
-    var looked: [String: Bool] = [:]
+    // By process and program, since `exec` keeps a process's start: whether it was looked at, and when it was first seen.
+    var looked: [String: (isDone: Bool, since: ContinuousClock.Instant)] = [:]
+    var isFirst = true
     while !isEnding {
-      var present: [String: Bool] = [:]
+      var present: [String: (isDone: Bool, since: ContinuousClock.Instant)] = [:]
+      let now = ContinuousClock.now
       for name in DirectoryListing.names(in: "/proc") {
         guard let process = UInt32(name), let stat = try? contents(of: "/proc/\(name)/stat", limit: 1 << 16),
           let start = JavaTarget.startTicks(stat)
         else { continue }
-        let key = "\(name) \(start)"
+        let key = "\(name) \(start) \(JavaTarget.program(of: process))"
+        let known = looked[key] ?? (false, now)
         // A program that has not mapped its JVM yet is asked again, until it is old enough.
-        let isOld = Self.age(start) > Self.youngestSeconds
-        present[key] = looked[key] ?? false
-        guard looked[key] != true, isOld else { continue }
-        present[key] = true
-        if JavaTarget.isJVM(process) { begin(process, start) }
+        let isOld = isFirst ? Self.age(start) > Self.youngestSeconds : now - known.since > .seconds(Self.youngestSeconds)
+        present[key] = (known.isDone || isOld, known.since)
+        if isOld, !known.isDone, JavaTarget.isJVM(process) { begin(process, start) }
       }
       looked = present
+      isFirst = false
       pause(1000)
     }
   }

@@ -21,19 +21,21 @@ package struct JavaChunks: Sendable {
 
   package var isEmpty: Bool { all.isEmpty }
 
-  mutating func add(_ part: JavaChunkRecord) {
-    guard byteCount + part.bytes.count <= Self.limit else { return }
+  /// - Returns: `false` when the part is left out: there is no room for it, or one before it is missing.
+  mutating func add(_ part: JavaChunkRecord) -> Bool {
+    guard byteCount + part.bytes.count <= Self.limit else { return false }
     byteCount += part.bytes.count
     guard let place = places[part.chunk] else {
       places[part.chunk] = all.count
       all.append(Chunk(process: part.process.rawValue, engine: part.engine, bytes: part.bytes, isWhole: part.offset == 0))
-      return
+      return part.offset == 0
     }
     // What comes after a gap would be read at the wrong place.
     guard all[place].isWhole, part.offset == UInt64(all[place].bytes.count) else {
       all[place].isWhole = false
-      return
+      return false
     }
     all[place].bytes += part.bytes
+    return true
   }
 }

@@ -127,7 +127,7 @@ package struct TraceContents: Sendable {
     case .code(let code):
       guard codes.count < Self.maximumThings else { return reject() }
       codes[code.handle.rawValue] = code
-    case .javaChunk(let part): javaChunks.add(part)
+    case .javaChunk(let part): if !javaChunks.add(part) { reject() }
     case .kernelSymbols(let more): kernelSymbols += more.symbols
     case .kernelModules(let more): kernelModules = more.modules
     case .loss(let loss): losses.append(loss)

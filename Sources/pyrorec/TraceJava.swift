@@ -42,6 +42,7 @@ struct TraceJava {
     var recording = JavaRecording(options)
     for place in places {
       let chunk = chunks.all[place]
+      if !chunk.isWhole { console.warning("a part of a chunk of program \(chunk.process)'s own recording is missing") }
       do throws(ChunkProblem) { try recording.read(chunk.bytes.borrowedBytes) } catch {
         console.warning("a chunk of program \(chunk.process)'s own recording \(error)")
       }

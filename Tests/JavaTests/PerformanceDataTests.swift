@@ -52,6 +52,13 @@ import Testing
     #expect(throws: MalformedInput.self) { try read(bytes) }
   }
 
+  @Test func `a value that reaches out of its entry is refused, so that all together are no more than the file`() {
+    var entry = Self.text("java.rt.vmArgs", "-Xmx1g")
+    entry.replaceSubrange(8..<12, with: Self.little(4000))  // vector_length
+    let bytes = Self.file([entry]) + [UInt8](repeating: 0x61, count: 8000)
+    #expect(throws: MalformedInput.self) { try read(bytes) }
+  }
+
   @Test func `attaching may be disabled, or not be said`() throws {
     #expect(try read(Self.file([Self.text("sun.rt.jvmCapabilities", "0000")])).allowsAttach == false)
     #expect(try read(Self.file([])).allowsAttach == nil)

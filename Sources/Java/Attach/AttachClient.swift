@@ -13,6 +13,8 @@ package struct AttachClient: Sendable {
   /// The JVM uses it whatever `java.io.tmpdir` says.
   private static let folder = "/tmp"
   private static let replyLimit = 64 << 20
+  /// How many times `limitMilliseconds` a whole answer may take.
+  private static let replyLimits = 5
   private var socketName: String { ".java_pid\(target.namespaceProcess)" }
   private var triggerName: String { ".attach_pid\(target.namespaceProcess)" }
 
@@ -42,7 +44,10 @@ package struct AttachClient: Sendable {
       try connection.write(bytes.borrowedBytes, path: place)
     } catch { throw timed(error) }
     var answer: [UInt8] = []
+    // Each read has a limit of its own; who sends a byte now and then would pass it for ever.
+    let end = ContinuousClock.now + .milliseconds(limitMilliseconds * Self.replyLimits)
     while answer.count < Self.replyLimit {
+      guard .now < end else { throw .noAnswer(process: target.process, milliseconds: limitMilliseconds * Self.replyLimits) }
       let part: [UInt8]
       do throws(SystemCallError) { part = try connection.readNext(count: 1 << 16, path: place) } catch { throw timed(error) }
       if part.isEmpty { break }

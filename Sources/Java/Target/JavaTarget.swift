@@ -56,6 +56,13 @@ package struct JavaTarget: Hashable, Sendable {
     DirectoryListing.names(in: "/proc").compactMap { UInt32($0) }.sorted().filter(isJVM).compactMap { try? JavaTarget(process: $0) }
   }
 
+  /// What it runs, by device and inode; empty where that may not be known.
+  static func program(of process: UInt32) -> String {
+    var status = stat()
+    guard unsafe stat("/proc/\(process)/exe", &status) == 0 else { return "" }
+    return "\(status.st_dev):\(status.st_ino)"
+  }
+
   /// Whether a JVM that can be asked is in it.
   package static func isJVM(_ process: UInt32) -> Bool {
     guard let maps = try? contents(of: "/proc/\(process)/maps", limit: Self.mapsLimit), case .hotSpot = MappedJava(maps).kind else {

@@ -38,9 +38,12 @@ package struct PerformanceData: Hashable, Sendable {
       guard length >= 20 else {
         throw MalformedInput(field: "entry_length", offset: FileOffset(UInt64(offset)), problem: .inconsistent("is \(length)"))
       }
-      try entry.seek(to: UInt64(offset) + UInt64(nameOffset), "name")
+      // Name and value lie in the entry: taken from anywhere, thousands of them could each be the whole file.
+      try entry.seek(to: UInt64(offset), "entry")
+      entry = ByteCursor(try entry.take(UInt64(length), "entry"))
+      try entry.seek(to: UInt64(nameOffset), "name")
       let name = Self.text(try entry.cString("name"))
-      try entry.seek(to: UInt64(offset) + UInt64(dataOffset), "data")
+      try entry.seek(to: UInt64(dataOffset), "data")
       if kind == UInt8(ascii: "B"), vectorLength > 0 {
         let value = try entry.take(UInt64(vectorLength), "data")
         texts[name] = Self.text(value)
