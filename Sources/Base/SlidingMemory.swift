@@ -8,22 +8,13 @@
 ///
 /// `@unchecked Sendable`: the memory never moves; a byte is read only after it was filled, which the owner sees to.
 @safe package final class SlidingMemory: @unchecked Sendable {
-  private let start: UnsafeMutableRawPointer
-  package let byteCount: Int
+  private let mapping: AnonymousMapping
+  private var start: UnsafeMutableRawPointer { unsafe mapping.start }
+  package var byteCount: Int { mapping.byteCount }
 
   /// Takes address space; memory only for what is filled.
   /// - Throws: `SystemCallError` when the address space does not have `byteCount` bytes.
-  package init(byteCount: Int) throws(SystemCallError) {
-    precondition(byteCount >= 0)
-    let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
-    guard let mapping = unsafe mmap(nil, max(byteCount, 1), PROT_READ | PROT_WRITE, flags, -1, 0),
-      unsafe mapping != MAP_FAILED
-    else { throw SystemCallError(call: "mmap", path: "memory", code: errno) }
-    unsafe start = mapping
-    self.byteCount = byteCount
-  }
-
-  deinit { _ = unsafe munmap(start, max(byteCount, 1)) }
+  package init(byteCount: Int) throws(SystemCallError) { mapping = try AnonymousMapping(byteCount: byteCount) }
 
   /// Lets `body` fill `range`, which lies within the memory and which nobody reads yet.
   package func fill<Result, Failure: Error>(

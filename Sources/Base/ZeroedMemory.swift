@@ -10,21 +10,12 @@
 ///
 /// `@unchecked Sendable`: nothing else points into the memory, and writing needs exclusive access to the value.
 @safe package struct ZeroedMemory: ~Copyable, @unchecked Sendable {
-  private let start: UnsafeMutableRawPointer
-  package let byteCount: Int
+  private let mapping: AnonymousMapping
+  private var start: UnsafeMutableRawPointer { unsafe mapping.start }
+  package var byteCount: Int { mapping.byteCount }
 
   /// - Throws: `SystemCallError` when the address space does not have `byteCount` bytes.
-  package init(byteCount: Int) throws(SystemCallError) {
-    precondition(byteCount >= 0)
-    let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
-    guard let mapping = unsafe mmap(nil, max(byteCount, 1), PROT_READ | PROT_WRITE, flags, -1, 0),
-      unsafe mapping != MAP_FAILED
-    else { throw SystemCallError(call: "mmap", path: "memory", code: errno) }
-    unsafe start = mapping
-    self.byteCount = byteCount
-  }
-
-  deinit { _ = unsafe munmap(start, max(byteCount, 1)) }
+  package init(byteCount: Int) throws(SystemCallError) { mapping = try AnonymousMapping(byteCount: byteCount) }
 
   /// Puts what of `more` fits over the bytes from `offset` on.
   package mutating func write(_ more: RawSpan, at offset: UInt64) {

@@ -1,4 +1,6 @@
+import Base
 package import Configuration
+import Glibc
 import HTTP
 package import Uploader
 
@@ -44,14 +46,14 @@ package struct EndpointSettings: Sendable {
     }
     options.maximumRedirects = block.bool("follow_redirects") ? 10 : 0
     options.connection = Self.connection(block)
-    var files: [MemoryFile] = []
+    var files: [InlineFile] = []
     options.tls = try Self.tls(block.block("tls_config"), &files)
     options.authorization = try Self.authorization(block, options, &files)
     memory = files
   }
 
   /// Certificates that stand in the configuration itself.
-  private var memory: [MemoryFile] = []
+  private var memory: [InlineFile] = []
 
   private static func connection(_ block: DecodedBlock) -> HTTPConnectionOptions {
     var connection = HTTPConnectionOptions()
@@ -69,13 +71,15 @@ package struct EndpointSettings: Sendable {
     return connection
   }
 
-  private static func tls(_ block: DecodedBlock?, _ files: inout [MemoryFile]) throws(UploadError) -> TLSOptions {
+  private static func tls(_ block: DecodedBlock?, _ files: inout [InlineFile]) throws(UploadError) -> TLSOptions {
     var tls = TLSOptions()
     guard let block else { return tls }
     func file(_ name: String) throws(UploadError) -> String? {
       if !block.string("\(name)_file").isEmpty { return block.string("\(name)_file") }
       guard !block.string("\(name)_pem").isEmpty else { return nil }
-      let memory = try MemoryFile(Array(block.string("\(name)_pem").utf8), what: "\(name)_pem")
+      guard let memory = InlineFile(Array(block.string("\(name)_pem").utf8)) else {
+        throw .unreadableFile(what: "\(name)_pem", SystemCallError(call: "memfd_create", path: "memory", code: ENOMEM))
+      }
       files.append(memory)
       return memory.path
     }
@@ -99,7 +103,7 @@ package struct EndpointSettings: Sendable {
   }
 
   private static func authorization(
-    _ block: DecodedBlock, _ options: DestinationOptions, _ files: inout [MemoryFile]
+    _ block: DecodedBlock, _ options: DestinationOptions, _ files: inout [InlineFile]
   ) throws(UploadError) -> (any Authorization)? {
     if let basic = block.block("basic_auth") {
       return FixedAuthorization.basic(user: secret(basic, "username"), password: secret(basic, "password"))

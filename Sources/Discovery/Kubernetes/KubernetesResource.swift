@@ -1,3 +1,5 @@
+import HTTP
+
 /// A list of the API that can be watched.
 enum KubernetesResource: String, CaseIterable, Hashable, Sendable {
   case pods, nodes, services, endpoints, endpointslices, ingresses, namespaces

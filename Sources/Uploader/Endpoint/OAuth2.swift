@@ -69,10 +69,10 @@ package final class OAuth2: Authorization {
     request.totalTimeoutMilliseconds = settings.timeoutMilliseconds
     if inBody {
       fields += [("client_id", settings.clientID), ("client_secret", secret)]
-    } else if let header = Credentials.basic(user: Self.escaped(settings.clientID), password: Self.escaped(secret)).header {
+    } else if let header = Credentials.basic(user: PercentEncoding.encode(settings.clientID), password: PercentEncoding.encode(secret)).header {
       request.headers.append(header)
     }
-    request.body = Array(fields.map { Self.escaped($0.0) + "=" + Self.escaped($0.1) }.joined(separator: "&").utf8)
+    request.body = Array(fields.map { PercentEncoding.encode($0.0) + "=" + PercentEncoding.encode($0.1) }.joined(separator: "&").utf8)
     do throws(HTTPFailure) {
       let answer = try transport.perform(request)
       if answer.status == 200 { state.withLock { $0.sendsInBody = inBody } }
@@ -94,22 +94,5 @@ package final class OAuth2: Authorization {
       token.ends = clock.monotonicNanoseconds() &+ (life > Self.margin * 2 ? life &- Self.margin : life / 2)
     }
     return token
-  }
-
-  /// As forms are written: `application/x-www-form-urlencoded`.
-  static func escaped(_ text: String) -> String {
-    var bytes: [UInt8] = []
-    for byte in text.utf8 {
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
-        UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"):
-        bytes.append(byte)
-      default:
-        bytes.append(UInt8(ascii: "%"))
-        let digits = Array("0123456789ABCDEF".utf8)
-        bytes += [digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-      }
-    }
-    return String(decoding: bytes, as: UTF8.self)
   }
 }

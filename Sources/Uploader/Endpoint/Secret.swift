@@ -38,25 +38,3 @@ extension Secret: CustomStringConvertible, CustomDebugStringConvertible, CustomR
   package var debugDescription: String { description }
   package var customMirror: Mirror { Mirror(self, children: []) }
 }
-
-// glibc declares `memfd_create(2)` only to C that asks for GNU's extensions.
-@_silgen_name("memfd_create") private func createMemoryFile(_ name: UnsafePointer<CChar>, _ flags: UInt32) -> Int32
-/// `MFD_CLOEXEC` of `linux/memfd.h`.
-private let closingOnExec: UInt32 = 1
-
-/// Bytes as a file that no disk holds, for libraries that take paths only; gone with the object.
-package final class MemoryFile: Sendable {
-  private let file: OwnedDescriptor
-  package var path: String { "/proc/\(getpid())/fd/\(file.rawValue)" }
-
-  package init(_ bytes: [UInt8], what: String) throws(UploadError) {
-    // Safe: a literal, NUL-terminated.
-    let descriptor = unsafe "pyrorec".withCString { unsafe createMemoryFile($0, closingOnExec) }
-    guard descriptor >= 0 else {
-      throw .unreadableFile(what: what, SystemCallError(call: "memfd_create", path: "memory", code: errno))
-    }
-    file = OwnedDescriptor(owning: descriptor)
-    // Safe: bytes have no padding between them.
-    do { try file.write(unsafe bytes.span.bytes, path: "memory") } catch { throw .unreadableFile(what: what, error) }
-  }
-}
