@@ -26,7 +26,7 @@ package struct ProgramLabels {
     claims = configuration.claims(of: processes.map { Self.program($0, directories, userName) }) { component, _ in
       discovered[component.id] ?? recorded[component.id] ?? Self.found(component, in: contents)
     }
-    labels = claims.map { $0.first?.all }
+    labels = claims.map { configuration.samples(of: $0)?.all }
     var leftOut: Set<UInt32> = []
     for (handle, labels) in zip(handles, labels) where labels == nil { leftOut.insert(handle.rawValue) }
     var total: UInt64 = 0
@@ -106,7 +106,8 @@ package struct ProgramLabels {
 
   package var summary: String {
     let claimed = labels.count { $0 != nil }
-    return "\(claimed) of \(labels.count) programs have a target; \(labels.count - claimed) with \(leftOutSamples) of \(samples) samples are left out"
+    return
+      "\(claimed) of \(labels.count) programs have a target; \(labels.count - claimed) with \(leftOutSamples) of \(samples) samples are left out"
   }
 }
 

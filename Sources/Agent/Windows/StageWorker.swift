@@ -77,6 +77,7 @@ struct StageWorker: Sendable {
       return spool.removeWindow(window)
     }
     if outcome.damagedRegions > 0 { environment.log(.warning("\(window): \(outcome.damagedRegions) damaged regions are left out")) }
+    for problem in outcome.javaProblems { environment.log(.warning("\(window): \(problem)")) }
     count(outcome)
     while true {
       do throws(SystemCallError) {
