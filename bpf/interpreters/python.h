@@ -23,10 +23,7 @@ UNWIND_INLINE int python_runs_at(const struct pyrorec_python_process *p, u64 add
 
 UNWIND_INLINE u64 python_field(const u8 *bytes, u32 offset)
 {
-	u64 value;
-	offset &= PYROREC_PYTHON_BYTES - 1;
-	__builtin_memcpy(&value, &bytes[offset], 8);
-	return value;
+	return unwind_load(&bytes[offset & (PYROREC_PYTHON_BYTES - 1)]);
 }
 
 UNWIND_INLINE u32 python_count(u32 bytes)

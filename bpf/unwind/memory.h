@@ -29,9 +29,7 @@ UNWIND_INLINE int unwind_in_window(const struct unwinder *u, u64 address)
 /* The word at `address`, which is in the window. */
 UNWIND_INLINE u64 unwind_window_word(const struct unwinder *u, u64 address)
 {
-	u64 value;
-	__builtin_memcpy(&value, &u->window[(address - u->window_base) & (UNWIND_WINDOW_BYTES - 1)], 8);
-	return value;
+	return unwind_load(&u->window[(address - u->window_base) & (UNWIND_WINDOW_BYTES - 1)]);
 }
 
 /* UNWIND_WORD_READS: Benchmarks/ also measure what it costs to read every word by itself. */

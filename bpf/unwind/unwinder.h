@@ -45,6 +45,22 @@ typedef __s64 s64;
 #define UNWIND_ACQUIRE() __atomic_thread_fence(__ATOMIC_ACQUIRE)
 #endif
 
+/*
+ * A word wherever it lies. Both machines' kernels let a program read it as it is; where the compiler is not told so, it puts it
+ * together of eight bytes.
+ */
+UNWIND_INLINE u64 unwind_load(const u8 *bytes)
+{
+#if defined(__bpf__)
+	typedef u64 __attribute__((may_alias)) word;
+	return *(const word *)bytes;
+#else
+	u64 value;
+	__builtin_memcpy(&value, bytes, 8);
+	return value;
+#endif
+}
+
 /* Stack bytes read at a time. */
 #define UNWIND_WINDOW_BYTES 4096
 /* Less than this is not worth a read of its own. */
