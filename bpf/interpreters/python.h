@@ -312,8 +312,10 @@ UNWIND_INLINE int python_take_frame(environment env, struct unwinder *u)
 	return 0;
 }
 
-UNWIND_INLINE int python_step(environment env, struct unwinder *u)
+UNWIND_ASIDE int python_step(environment env, struct unwinder *u)
 {
+	if (!env || !u)
+		return 1;
 	if (u->python.failed)
 		return python_fail(env, u, 0);
 	if (u->python.phase != UNWIND_PYTHON_FRAMES)

@@ -11,6 +11,8 @@ UNWIND_ASIDE int unwind_move_window(environment env, struct unwinder *u, u64 add
 	/* To the end of the page, because the next one may not be there, and a read is all or nothing. */
 	u64 bytes = UNWIND_WINDOW_BYTES - (address & (UNWIND_WINDOW_BYTES - 1));
 
+	if (!env || !u)
+		return 1;
 	if (bytes < UNWIND_WINDOW_LEAST)
 		bytes = UNWIND_WINDOW_BYTES;
 	u->window_reach = 0;
