@@ -50,10 +50,12 @@ UNWIND_INLINE void python_push(environment env, struct unwinder *u, u64 code, u6
 }
 
 /* Says why, and leaves the native frame where the interpreter's would stand. */
-UNWIND_INLINE int python_fail(environment env, struct unwinder *u, u32 reason)
+UNWIND_ASIDE int python_fail(environment env, struct unwinder *u, u32 reason)
 {
 	u32 count;
 
+	if (!env || !u)
+		return 1;
 	/* Once a stack: what was not found for the innermost call is not found for the others. */
 	if (!u->python.failed)
 		python_push(env, u, 0, reason);

@@ -46,6 +46,25 @@ typedef __s64 s64;
  */
 #define UNWIND_OPAQUE(value) __asm__ volatile("" : "+r"(value))
 
+/* A number whose highest bit is set when a < b, for numbers below 2^63. */
+UNWIND_INLINE u64 unwind_less(u64 a, u64 b)
+{
+	u64 difference = a - b;
+	UNWIND_OPAQUE(difference);
+	return difference;
+}
+
+/*
+ * `step` when the highest bit of `condition` is set, else 0. A multiplication: kernels from 6.18 look at an arithmetic shift
+ * that is followed by an "and" as the branch that it stands for, and follow both ways of it.
+ */
+UNWIND_INLINE u64 unwind_if(u64 condition, u64 step)
+{
+	u64 bit = condition >> 63;
+	UNWIND_OPAQUE(bit);
+	return step * bit;
+}
+
 /* What is read after it is read after it: aarch64 and the compiler may see it otherwise. BPF has no such fence for loads. */
 #if defined(__bpf__)
 #define UNWIND_ACQUIRE() __asm__ volatile("" : : : "memory")
