@@ -6,6 +6,7 @@
 #ifndef PYROREC_UNWIND_REMEMBER_H
 #define PYROREC_UNWIND_REMEMBER_H
 
+#include "../interpreters/interpreters.h"
 #include "rules.h"
 
 /* What is remembered of `address`, or null. */
@@ -29,6 +30,9 @@ UNWIND_INLINE void unwind_remember(environment env, struct unwinder *u, u64 addr
 	known->address = address;
 	known->meaning = u->generation << 16 | (number & 0xffff);
 	known->is_plain = 0;
+	known->interpreter = u->python.tag;
+	if (interpreter_runs_at(u, address))
+		return;
 	if (number >= PYROREC_RULE_FIRST)
 		rule = environment_rule(env, number - PYROREC_RULE_FIRST);
 	if (!rule || rule->cfa_kind != PYROREC_CFA_REGISTER || rule->ra_kind != PYROREC_VALUE_AT_CFA ||
@@ -72,7 +76,7 @@ UNWIND_INLINE int unwind_quickly(environment env, struct unwinder *u)
 		if (u->frame_count >= PYROREC_MAX_USER_FRAMES)
 			return -1;
 		known = unwind_recall(env, u, u->state.pc - (u->state.flags & PYROREC_STATE_RETURN_ADDRESS));
-		if (!known || !known->is_plain)
+		if (!known || !known->is_plain || known->interpreter != u->python.tag)
 			return -1;
 		result = unwind_plainly(env, u, known);
 		if (result)

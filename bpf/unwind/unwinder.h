@@ -125,7 +125,8 @@ struct unwind_remembered {
 	u8 is_plain;
 	u8 cfa_is_fp;
 	u8 saves_fp;
-	u8 reserved;
+	/* `python.tag` when it was found: a frame that runs the interpreter is never plain. */
+	u8 interpreter;
 };
 
 enum unwind_mode {
@@ -174,7 +175,11 @@ struct unwind_python {
 	u32 failed;
 	/* Whether a frame runs code that nobody may have read yet. */
 	u32 has_news;
-	u32 reserved;
+	/*
+	 * Stands for where the interpreter's code lies; 0 for no interpreter. That is known a moment after the mappings are, without
+	 * a new generation.
+	 */
+	u32 tag;
 	u32 threads_left;
 	/* Never given twice on this CPU. */
 	u64 sample;
@@ -262,6 +267,7 @@ UNWIND_INLINE void unwind_begin(struct unwinder *u)
 	u->window_base = 0;
 	u->window_reach = 0;
 	u->python.is_there = 0;
+	u->python.tag = 0;
 	u->python.has_news = 0;
 }
 
@@ -271,6 +277,7 @@ UNWIND_INLINE void unwind_begin_python(struct unwinder *u)
 	struct unwind_python *python = &u->python;
 
 	python->is_there = 1;
+	python->tag = (python->process.begin[0] >> 12 & 0xff) | 1;
 	python->phase = 0;
 	python->failed = 0;
 	python->sample += 1;
