@@ -63,13 +63,13 @@ struct KernelTypeExcerpt: ~Escapable {
   @_lifetime(copy bytes)
   private init?(_ bytes: RawSpan) {
     // struct btf_header: magic, version, flags, its own length; where types and names begin behind it, and their lengths.
-    guard bytes.integer(at: 0, as: UInt16.self) == 0xeb9f, let header = bytes.integer(at: 4, as: UInt32.self),
+    guard bytes.integer(at: 0, as: UInt16.self) == 0xeb9f, let headerCount = bytes.integer(at: 4, as: UInt32.self),
       let typesStart = bytes.integer(at: 8, as: UInt32.self), let typesCount = bytes.integer(at: 12, as: UInt32.self),
       let namesStart = bytes.integer(at: 16, as: UInt32.self), let namesCount = bytes.integer(at: 20, as: UInt32.self)
     else { return nil }
-    let start = Int(header) + Int(typesStart)
+    let start = Int(headerCount) + Int(typesStart)
     let end = start + Int(typesCount)
-    let text = Int(header) + Int(namesStart)
+    let text = Int(headerCount) + Int(namesStart)
     guard end <= bytes.byteCount, text + Int(namesCount) <= bytes.byteCount else { return nil }
     self.bytes = bytes
     names = bytes.extracting(text..<(text + Int(namesCount)))

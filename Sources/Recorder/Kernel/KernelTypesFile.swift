@@ -1,11 +1,12 @@
 import Base
+import CLibBPF
 import Glibc
 
-/// A file in memory with the types that the sampler's relocations ask for.
-struct KernelTypesFile: ~Copyable {
-  private let file: OwnedDescriptor
+/// A file in memory with the types that the sampler's relocations ask for; gone with the object.
+final class KernelTypesFile {
+  private let descriptor: Int32
   /// libbpf opens files by their names.
-  var path: String { "/proc/self/fd/\(file.rawValue)" }
+  var path: String { "/proc/self/fd/\(descriptor)" }
 
   /// All of a kernel's types are some five megabytes.
   private static let limit = 256 << 20
@@ -13,13 +14,14 @@ struct KernelTypesFile: ~Copyable {
   /// `nil` where libbpf has to read the kernel's types itself.
   init?() {
     guard let excerpt = Self.excerpt() else { return nil }
-    let descriptor = memfd_create("pyrorec-kernel-types", UInt32(MFD_CLOEXEC))
+    // Safe: the kernel copies the name.
+    descriptor = unsafe pyrorec_memory_file("pyrorec-kernel-types")
     guard descriptor >= 0 else { return nil }
-    file = OwnedDescriptor(owning: descriptor)
     // Safe: as many bytes as the array has.
     let written = unsafe excerpt.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
     guard written == excerpt.count else { return nil }
   }
+  deinit { if descriptor >= 0 { _ = close(descriptor) } }
 
   private static func excerpt() -> [UInt8]? {
     // Kernels from 6.16 on let them be mapped; before they hand out a page at a time.

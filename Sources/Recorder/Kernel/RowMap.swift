@@ -13,9 +13,9 @@ final class RowMap: Sendable {
   /// - Parameter budget: bytes.
   init(budget: Int) {
     DispatchQueue.global(qos: .userInitiated).async(group: group) {
-      var options = unsafe bpf_map_create_opts()
-      unsafe options.sz = MemoryLayout<bpf_map_create_opts>.size
-      unsafe options.map_flags = UInt32(BPF_F_MMAPABLE.rawValue)
+      var options = bpf_map_create_opts()
+      options.sz = MemoryLayout<bpf_map_create_opts>.size
+      options.map_flags = UInt32(BPF_F_MMAPABLE)
       // As `unwind_chunks` in bpf/unwind/kernel.h.
       let descriptor = unsafe bpf_map_create(
         BPF_MAP_TYPE_ARRAY, "unwind_chunks", 4, UInt32(MemoryLayout<pyrorec_unwind_chunk>.size),

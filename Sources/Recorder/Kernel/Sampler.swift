@@ -53,8 +53,7 @@ import Unwind
     let rowMap = settings.unwindTableBytes > 0 ? RowMap(budget: settings.unwindTableBytes) : nil
     let image = Self.embeddedObject()
     let types = KernelTypesFile()
-    let typesPath = types?.path
-    let opened = Self.open(image, typesPath: typesPath)
+    let opened = unsafe Self.open(image, typesPath: types?.path)
     guard let opened = unsafe opened else { throw Self.refusal("opening the sampler's object") }
     var keepsObject = false
     defer { if !keepsObject { unsafe bpf_object__close(opened) } }
@@ -99,9 +98,8 @@ import Unwind
     guard let initial = unsafe bpf_map__initial_value(constants, &size), size >= MemoryLayout<pyrorec_settings>.size
     else { throw Self.refusal("setting the sampler's constants") }
     unsafe UnsafeMutableRawPointer(mutating: initial).copyMemory(from: &values, byteCount: MemoryLayout<pyrorec_settings>.size)
-    let refused = unsafe bpf_object__load(opened)
-    // Until here libbpf has but the name of the file.
-    _ = consume types
+    // Until it is loaded libbpf has but the name of the file.
+    let refused = withExtendedLifetime(types) { unsafe bpf_object__load(opened) }
     guard refused == 0 else { throw Self.refusal("loading the sampler") }
     guard let cgroups = unsafe bpf_object__find_map_by_name(opened, "cgroups"),
       let countersMap = unsafe bpf_object__find_map_by_name(opened, "counters")
