@@ -50,6 +50,9 @@ package final class Recorder {
     guard configuration.frequencyHertz <= limit else {
       throw .frequencyTooHigh(asked: configuration.frequencyHertz, limit: limit)
     }
+    let ownPriority = getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0)
+    // What is to be recorded goes on meanwhile, and on a busy machine most of the time would be its.
+    Self.setPriority(Self.hurried)
     Self.raiseDescriptorLimit()
     var selection = try TargetSelection(configuration, files: files)
     defer { selection.close() }
@@ -88,6 +91,8 @@ package final class Recorder {
 
     var command: CommandProcess?
     if !configuration.command.isEmpty {
+      Self.setPriority(ownPriority)
+      defer { Self.setPriority(Self.hurried) }
       do throws(RecorderError) {
         command = try CommandProcess(configuration.command)
       } catch {
@@ -99,7 +104,6 @@ package final class Recorder {
     if let path = configuration.tapePath {
       do throws(SystemCallError) { tape = try TapeWriter(path: path) } catch { throw .systemCall(error) }
     }
-    Self.hurry()
     let session = Session(
       configuration: configuration, files: files, sampler: sampler, sideband: sideband, writer: writer, signals: signals,
       tape: tape, unwinding: unwinding, makeSegment: makeSegment)
@@ -135,8 +139,9 @@ package final class Recorder {
   }
 
   /// A short-lived process can be asked only while it lives: on a busy machine the loop must get its turn in time. It uses
-  /// little of it. Only this thread; and after the command was forked, which keeps its own.
-  private static func hurry() { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, -10) }
+  /// little of it. Only this thread; the command keeps its own.
+  private static let hurried: Int32 = -10
+  private static func setPriority(_ value: Int32) { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, value) }
 
   private static func randomBytes(_ count: Int) -> [UInt8] {
     var generator = SystemRandomNumberGenerator()

@@ -23,10 +23,7 @@ UNWIND_INLINE int python_runs_at(const struct pyrorec_python_process *p, u64 add
 
 UNWIND_INLINE u64 python_field(const u8 *bytes, u32 offset)
 {
-	u64 value;
-	offset &= PYROREC_PYTHON_BYTES - 1;
-	__builtin_memcpy(&value, &bytes[offset], 8);
-	return value;
+	return unwind_load(&bytes[offset & (PYROREC_PYTHON_BYTES - 1)]);
 }
 
 UNWIND_INLINE u32 python_count(u32 bytes)
@@ -53,10 +50,12 @@ UNWIND_INLINE void python_push(environment env, struct unwinder *u, u64 code, u6
 }
 
 /* Says why, and leaves the native frame where the interpreter's would stand. */
-UNWIND_INLINE int python_fail(environment env, struct unwinder *u, u32 reason)
+UNWIND_ASIDE int python_fail(environment env, struct unwinder *u, u32 reason)
 {
 	u32 count;
 
+	if (!env || !u)
+		return 1;
 	/* Once a stack: what was not found for the innermost call is not found for the others. */
 	if (!u->python.failed)
 		python_push(env, u, 0, reason);
@@ -315,8 +314,10 @@ UNWIND_INLINE int python_take_frame(environment env, struct unwinder *u)
 	return 0;
 }
 
-UNWIND_INLINE int python_step(environment env, struct unwinder *u)
+UNWIND_ASIDE int python_step(environment env, struct unwinder *u)
 {
+	if (!env || !u)
+		return 1;
 	if (u->python.failed)
 		return python_fail(env, u, 0);
 	if (u->python.phase != UNWIND_PYTHON_FRAMES)
