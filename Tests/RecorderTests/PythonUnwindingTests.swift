@@ -244,7 +244,7 @@ import Unwind
       names.append(other)
     }
     names.append(Array(long.dropLast()))
-    var cookies = names.map { cookie($0) } + names.dropFirst().map { cookie($0, ascii: false) }
+    var cookies = names.map { cookie($0) } + names[1..<6].map { cookie($0, ascii: false) }
     cookies.append(cookie(names[1], file: "/app/other.py"))
     cookies.append(cookie(names[1], file: "/app/module_000012.py"))
     cookies.append(cookie(names[1], file: "/app/module_000013.py"))

@@ -1,5 +1,4 @@
 package import Base
-package import CRecorderABI
 
 /// A piece of the memory of a process that ran CPython, as large as the walk along one thread's frames and the reading of their
 /// code need: for tests of both. Words of 64 bits, least significant byte first: `magic`, the fields of `init` in order, then

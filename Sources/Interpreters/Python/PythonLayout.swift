@@ -31,7 +31,7 @@ package struct PythonLayout: Hashable, Sendable {
     var firstLine: Int
     /// Where the instructions begin, where a frame points to one; `nil` where it numbers them.
     var instructions: Int?
-    var byteCount: Int
+    package var byteCount: Int
     /// Words that never change while the object lives, and hardly are the same in another one.
     var cookie: [Int]
     /// Whether what the name and the file say belongs to the cookie: pointers can come again in the same places.

@@ -205,7 +205,7 @@ final class InterpreterWatch {
         firstLine: code.firstLine, lines: code.lineTable))
     if isNew { totals.codes += 1 }
     if interpreter.codes.count >= Self.maximumCodesOfProcess { interpreter.codes.removeAll(keepingCapacity: true) }
-    interpreter.codes[key] = RunningInterpreter.Known(code: read, seenAt: Self.now)
+    interpreter.codes[key] = RunningInterpreter.Known(code: read, seenAt: Clock.monotonic())
     return read
   }
 
@@ -226,13 +226,6 @@ final class InterpreterWatch {
       interpreter.codes[key] = nil
       throw .codeReplaced
     }
-    interpreter.codes[key]?.seenAt = Self.now
-  }
-
-  /// `CLOCK_MONOTONIC`, nanoseconds.
-  private static var now: UInt64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    interpreter.codes[key]?.seenAt = Clock.monotonic()
   }
 }
