@@ -466,7 +466,7 @@ package final class RecordingCore {
     }
     guard let space = process.space else { return }
     // Before anything else: the code may be gone a moment later.
-    let frames = try translate(event.userWords, of: process)
+    let frames = try translate(event.userWords, of: process, at: event.time)
     let kernel = stacks.intern(event.kernelWords, addressSpace: .kernel)
     let sample = Sample(
       cpu: event.cpu, timeMicroseconds: event.time / 1000, thread: thread, userStack: .empty, kernelStack: kernel,
@@ -499,10 +499,10 @@ package final class RecordingCore {
   }
 
   /// The stack with the interpreter's frames by the numbers of their code, which is written here; `nil` when it has none.
-  private func translate(_ words: RawSpan, of process: RecordedProcess) throws(TraceError) -> [UInt64]? {
+  private func translate(_ words: RawSpan, of process: RecordedProcess, at time: UInt64) throws(TraceError) -> [UInt64]? {
     guard let interpreters, process.interpreter != nil else { return nil }
     var codes: [CodeRecord] = []
-    let frames = interpreters.translate(words, of: process, into: &codes)
+    let frames = interpreters.translate(words, of: process, at: time, into: &codes)
     for code in codes { try sink.append(.code(code)) }
     return frames
   }

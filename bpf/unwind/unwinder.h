@@ -103,7 +103,10 @@ UNWIND_INLINE u64 unwind_load(const u8 *bytes)
 	(PYROREC_MAX_USER_WORDS + UNWIND_SCAN_WORDS + UNWIND_SWITCH_WORDS + UNWIND_PYTHON_THREADS_LIMIT + 8)
 /* Room for a page of an interpreter's frames, and one that begins at its end. A power of two. */
 #define UNWIND_PYTHON_WINDOW 8192
-#define UNWIND_PYTHON_CODES 64
+#define UNWIND_PYTHON_FILES 16
+/* Code that was the same for so long is looked at again after so much time: nanoseconds. */
+#define UNWIND_PYTHON_SETTLED 1000000000ull
+#define UNWIND_PYTHON_CHECK 100000000ull
 /* A thread's stack is not larger than this where what lies above it matters. */
 #define UNWIND_GUESS_STACK (1ull << 30)
 
@@ -161,9 +164,25 @@ enum unwind_python_phase {
 	UNWIND_PYTHON_FRAMES = 3,
 };
 
+/* A code object that was seen, in samples before too. */
 struct unwind_python_code {
 	u64 code;
 	u64 cookie;
+	/* The last sample it was in, and the address space. */
+	u64 sample;
+	u64 generation;
+	/* The word with its version (3.12 and later). */
+	u64 version;
+	/* Since when it is there, when it was looked at last, and whether that was before this sample: nanoseconds. */
+	u64 since;
+	u64 checked;
+	u64 unchecked;
+};
+
+/* The name of a file that was looked at in that sample. */
+struct unwind_python_file {
+	u64 file;
+	u64 sum;
 	u64 sample;
 };
 
@@ -203,7 +222,7 @@ struct unwind_python {
 	u64 window_bytes;
 	u8 bytes[PYROREC_PYTHON_BYTES + 8];
 	u8 window[UNWIND_PYTHON_WINDOW + PYROREC_PYTHON_BYTES + 8];
-	struct unwind_python_code codes[UNWIND_PYTHON_CODES];
+	struct unwind_python_file files[UNWIND_PYTHON_FILES];
 };
 
 struct unwinder {
