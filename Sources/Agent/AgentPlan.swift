@@ -1,4 +1,5 @@
 package import Configuration
+package import Java
 import Targets
 import Uploader
 
@@ -12,13 +13,20 @@ package struct AgentPlan: Sendable {
   package var isLazy = false
   /// Whether any of them wants the frames of Python programs.
   package var wantsPython = true
+  /// What JVMs are asked to record of themselves.
+  package var java = JavaPlan([])
   package var endpoints: [EndpointSettings] = []
   /// What is asked for and not done.
   package var remarks: [String] = []
 
-  /// - Parameter evaluation: of `configuration`, with what its sources found.
+  /// A JVM's chunk is delivered with the window in which it was finished; it need not wait for long.
+  private static let longestJavaWindow: UInt64 = 15_000_000_000
+
+  /// - Parameters:
+  ///   - evaluation: of `configuration`, with what its sources found.
+  ///   - asyncProfiler: for `pyroscope.java` components that name no library.
   package init(
-    _ configuration: Configuration, _ evaluation: Configuration.Evaluation, userAgent: String
+    _ configuration: Configuration, _ evaluation: Configuration.Evaluation, userAgent: String, asyncProfiler: AgentLibrary? = nil
   ) throws(AgentError) {
     let profiled = configuration.profiledTargets(of: evaluation)
     let ebpf = profiled.filter { $0.component.kind.name == ComponentKind.ebpf.name }
@@ -31,9 +39,10 @@ package struct AgentPlan: Sendable {
     wantsPython = ebpf.contains { $0.arguments.bool("python_enabled") }
     isLazy = !ebpf.isEmpty && ebpf.allSatisfy { $0.arguments.bool("lazy_mode") }
     for component in ebpf { remarks += Self.remarks(component) }
-    for component in profiled where component.component.kind.name == ComponentKind.java.name {
-      remarks.append("\(component.component.id): JVMs are not attached to by `run`; their code made at run time has no names")
-    }
+    java = JavaPlan(profiled, agent: asyncProfiler)
+    remarks += java.remarks
+    if ebpf.isEmpty, let interval = java.shortestInterval { windowNanoseconds = min(UInt64(max(interval, 0)), Self.longestJavaWindow) }
+    if java.isWanted { isLazy = false }
     for component in configuration.components where component.kind.name == ComponentKind.write.name {
       guard let arguments = evaluation.results[component.id]?.arguments else { continue }
       for (index, block) in arguments.blocks("endpoint").enumerated() {
@@ -45,6 +54,8 @@ package struct AgentPlan: Sendable {
       }
     }
   }
+
+  package var recordsAnything: Bool { frequencyHertz != nil || java.isWanted }
 
   private static func remarks(_ component: Configuration.ProfiledTargets) -> [String] {
     let arguments = component.arguments

@@ -38,13 +38,11 @@ package final class Recorder {
   /// Records until the duration is over, the command or the processes ended, or a signal asks for the end.
   package func run() throws(RecorderError) -> RecordingReport {
     let host = HostIdentity.current()
+    if configuration.isJavaAlone, let orders = configuration.java { return try recordJVMs(orders, host, because: nil) }
     do throws(RecorderError) { try KernelAbilities.check(files: files, release: host.kernelRelease) } catch {
       // JVMs can be asked to record themselves without any of it; what else was asked for cannot be had.
-      guard let named = configuration.javaProcesses, configuration.isSystemWide, error.isPrivilege || error.isKernel else { throw error }
-      let alone = try JavaOnlyRecording(configuration, named: named, files: files, host: host, traceID: Self.randomBytes(16))
-      var report = alone.run(onReady: onReady, onProgress: onProgress)
-      report.javaOnly = "\(error)"
-      return report
+      guard let orders = configuration.java, configuration.isSystemWide, error.isPrivilege || error.isKernel else { throw error }
+      return try recordJVMs(orders, host, because: "\(error)")
     }
     let limit = KernelAbilities.maximumSampleRate()
     guard configuration.frequencyHertz <= limit else {
@@ -116,6 +114,25 @@ package final class Recorder {
       if !session.hasStarted { writer.discard() }
       throw error
     }
+  }
+
+  private func recordJVMs(_ orders: JavaOrders, _ host: HostIdentity, because reason: String?) throws(RecorderError) -> RecordingReport {
+    let configuration = configuration
+    let alone = try JavaOnlyRecording(configuration, orders, files: files) { anchor throws(TraceError) in
+      let header = SegmentHeader(
+        traceID: Self.randomBytes(16), anchor: anchor, machine: host.machine, kernelRelease: host.kernelRelease,
+        kernelVersion: host.kernelVersion, hostName: host.hostName, cpuCount: UInt32(KernelAbilities.onlineCPUs().count),
+        recorderVersion: configuration.recorderVersion,
+        abilities: [SegmentHeader.Ability(name: "clock", value: "monotonic"), SegmentHeader.Ability(name: "scope", value: "jvms")])
+      return try SegmentWriter(path: configuration.windows?.path(anchor.unix.nanoseconds) ?? configuration.output, header: header)
+    }
+    if let reason {
+      configuration.onJavaMessage?(
+        JavaRecorder.Message(process: 0, text: "only JVMs are recorded, by their own means, because \(reason)", isWarning: true))
+    }
+    var report = alone.run(onReady: onReady, onProgress: onProgress)
+    report.javaOnly = reason
+    return report
   }
 
   /// What the header says of the recorder's means, sorted by name.
@@ -203,9 +220,7 @@ package final class Recorder {
         keepsStackCopies: configuration.stackCopies != .none)
       core.hasManySegments = configuration.windows != nil
       self.core = core
-      java = configuration.javaProcesses.map {
-        JavaChunkWriter(JavaRecorder(named: $0, configuration.javaRequest, agent: configuration.javaAgent), core: core, sink: writer)
-      }
+      java = configuration.java.map { JavaChunkWriter($0, core: core, sink: writer, onMessage: configuration.onJavaMessage) }
     }
 
     func run(
@@ -369,7 +384,10 @@ package final class Recorder {
     private func beginNextWindow() {
       guard failure == nil else { return }
       drain(countsLosses: true)
-      attempt { () throws(TraceError) in try core.giveUpWaiting() }
+      attempt { () throws(TraceError) in
+        try core.giveUpWaiting()
+        try java?.take(time: Clock.monotonic())
+      }
       flush()
       if writer.unwritten.byteCount > 0 { return postponeNextWindow() }
       let anchor = Clock.anchor()
@@ -393,6 +411,7 @@ package final class Recorder {
         sink: next, mode: configuration.images, files: files, kernelNames: sampler.kernelNames,
         store: configuration.imageStore)
       core.begin(sink: next, copier: self.copier)
+      java?.begin(sink: next)
       attempt { () throws(TraceError) in
         try beginSegment()
         try self.writer.flush()

@@ -732,12 +732,31 @@ package final class RecordingCore {
 
   // MARK: Writing
 
-  /// A process gets its record though no sample hit it: a JVM's own recording belongs to it.
+  /// The program a process of this start runs, also when nothing was seen of it: a JVM's own recording belongs to it.
+  /// - Parameter startTicks: field 22 of `/proc/PID/stat`.
   /// - Returns: `nil` when the process is gone and was never seen.
-  package func handle(of pid: UInt32, time: UInt64) throws(TraceError) -> ProcessHandle? {
-    guard let process = processes[pid] ?? adopt(pid, time: time) else { return nil }
-    if process.handle == nil { try materialize(process) }
-    return process.handle
+  func program(of pid: UInt32, startTicks: UInt64, time: UInt64) -> RecordedProcess? {
+    if let known = processes[pid], known.startTime == 0 || known.startTime / ProcessFacts.nanosecondsPerTick == startTicks {
+      return known
+    }
+    guard let facts = ProcessFacts(process: pid, recent: &recentFacts, in: files),
+      facts.startNanoseconds / ProcessFacts.nanosecondsPerTick == startTicks
+    else { return nil }
+    return RecordedProcess(pid: pid, facts: facts, startTime: facts.startNanoseconds, scannedAt: time, programTime: time)
+  }
+
+  /// The program's record is written where this segment does not have it yet.
+  func handle(of program: RecordedProcess) throws(TraceError) -> ProcessHandle {
+    if let handle = program.handle { return handle }
+    if processes[program.pid] === program {
+      try materialize(program)
+    } else {
+      program.handle = ProcessHandle(nextProcess)
+      nextProcess += 1
+      totals.processes += 1
+      try write(program)
+    }
+    return program.handle ?? ProcessHandle(0)
   }
 
   /// Writes what waits and makes it safe from a kill.

@@ -28,7 +28,7 @@ package struct ProgramLabels {
       let all = Set(known)
       return (contents.targets[component.id] ?? []).filter { !all.contains($0) } + known
     }
-    labels = claims.map { $0.first?.all }
+    labels = claims.map { configuration.samples(of: $0)?.all }
     var leftOut: Set<UInt32> = []
     for (handle, labels) in zip(handles, labels) where labels == nil { leftOut.insert(handle.rawValue) }
     var total: UInt64 = 0
@@ -108,7 +108,8 @@ package struct ProgramLabels {
 
   package var summary: String {
     let claimed = labels.count { $0 != nil }
-    return "\(claimed) of \(labels.count) programs have a target; \(labels.count - claimed) with \(leftOutSamples) of \(samples) samples are left out"
+    return
+      "\(claimed) of \(labels.count) programs have a target; \(labels.count - claimed) with \(leftOutSamples) of \(samples) samples are left out"
   }
 }
 

@@ -74,6 +74,7 @@ struct StageWorker: Sendable {
       return spool.removeWindow(window)
     }
     if outcome.damagedRegions > 0 { environment.log(.warning("\(window): \(outcome.damagedRegions) damaged regions are left out")) }
+    for problem in outcome.javaProblems { environment.log(.warning("\(window): \(problem)")) }
     count(outcome)
     var hasSaidWhy = false
     while true {
