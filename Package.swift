@@ -83,7 +83,7 @@ let package = Package(
       swiftSettings: lifetimes, plugins: ["CompileBPF"]),
     room(
       "Replayer", ["Base", "TraceFormat", "Symbolize", "ObjectFile", "Unwind", "Interpreters", "Targets", "Profile"], settings: lifetimes),
-    room("HTTP", ["CCurl"]),
+    room("HTTP", ["Base", "CCurl"]),
     room("Discovery", ["Base", "Targets", "Configuration", "HTTP"]),
     room("Uploader", ["Base", "Profile", "HTTP"]),
     room("Debuginfod", ["Base", "ObjectFile", "Symbolize", "HTTP"]),

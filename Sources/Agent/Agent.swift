@@ -72,6 +72,7 @@ package final class Agent {
 
   /// Runs until a signal ends it.
   package func run() throws(AgentError) {
+    Heap.settle()
     let signals = SignalReader([SIGINT, SIGTERM, SIGHUP])
     let notifier = ServiceNotifier(
       // Safe: nothing in this process changes the environment.
@@ -195,7 +196,10 @@ package final class Agent {
       if let failure = window.writeFailure { log(.error("a window could not be written whole: \(failure)")) }
       windows.add([window.path])
     }
-    recorded.facts = { [discovered] in TargetFacts.records(discovered.current).map { .sessionFact($0) } }
+    recorded.makeRoom = { [keeper] in keeper.makeRoom(waiting: $0) }
+    let discovery = RecordedDiscovery(discovered)
+    recorded.facts = { discovery.begin(time: $0) }
+    configuration.otherFacts = discovery
     configuration.windows = recorded
     configuration.imageStore = store
     return configuration

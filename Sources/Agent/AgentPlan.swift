@@ -59,12 +59,18 @@ package struct AgentPlan: Sendable {
 
   private static func remarks(_ component: Configuration.ProfiledTargets) -> [String] {
     let arguments = component.arguments
-    var names: [String] = []
-    if arguments.string("comm") != "none" { names.append("comm") }
-    if arguments.bool("pid_label") { names.append("pid_label") }
-    if !arguments.bool("kernel_frames") { names.append("kernel_frames = false") }
-    if arguments.float("off_cpu_threshold") > 0 { names.append("off_cpu_threshold") }
-    for name in ["u_probe_links", "probe_links"] where !arguments.strings(name).isEmpty { names.append(name) }
-    return names.map { "\(component.component.id): \($0) has no effect yet" }
+    var remarks: [String] = []
+    if arguments.float("off_cpu_threshold") > 0 {
+      remarks.append("off_cpu_threshold: time off the CPU is not recorded yet; there will be no offcpu profiles")
+    }
+    for name in ["u_probe_links", "probe_links"] where !arguments.strings(name).isEmpty {
+      remarks.append("\(name): nothing is recorded at probes yet; there will be no uprobe profiles")
+    }
+    if arguments.bool("load_probe") { remarks.append("load_probe: no probe is loaded, since nothing is recorded at probes yet") }
+    // Names of what runs in them come from their symbols and perf maps, whatever these say.
+    for name in ["perl", "php", "hotspot", "ruby", "v8", "dotnet", "go"] where !arguments.bool("\(name)_enabled") {
+      remarks.append("\(name)_enabled = false: there is nothing of it to turn off")
+    }
+    return remarks.map { "\(component.component.id): \($0)" }
   }
 }

@@ -48,6 +48,9 @@ package final class Recorder {
     guard configuration.frequencyHertz <= limit else {
       throw .frequencyTooHigh(asked: configuration.frequencyHertz, limit: limit)
     }
+    let ownPriority = getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0)
+    // What is to be recorded goes on meanwhile, and on a busy machine most of the time would be its.
+    Self.setPriority(Self.hurried)
     Self.raiseDescriptorLimit()
     var selection = try TargetSelection(configuration, files: files)
     defer { selection.close() }
@@ -78,13 +81,16 @@ package final class Recorder {
       // A segment of many is read soon and then gone.
       return try SegmentWriter(
         path: configuration.windows?.path(anchor.unix.nanoseconds) ?? configuration.output, header: header,
-        compressesImagesWell: configuration.images == .symbols && configuration.windows == nil)
+        compressesImagesWell: configuration.images == .symbols && configuration.windows == nil,
+        patience: configuration.windows == nil ? 0 : RecordingWindows.patience)
     }
     let writer: SegmentWriter
     do throws(TraceError) { writer = try makeSegment(Clock.anchor()) } catch { throw .trace(error) }
 
     var command: CommandProcess?
     if !configuration.command.isEmpty {
+      Self.setPriority(ownPriority)
+      defer { Self.setPriority(Self.hurried) }
       do throws(RecorderError) {
         command = try CommandProcess(configuration.command)
       } catch {
@@ -96,7 +102,6 @@ package final class Recorder {
     if let path = configuration.tapePath {
       do throws(SystemCallError) { tape = try TapeWriter(path: path) } catch { throw .systemCall(error) }
     }
-    Self.hurry()
     let session = Session(
       configuration: configuration, files: files, sampler: sampler, sideband: sideband, writer: writer, signals: signals,
       tape: tape, unwinding: unwinding, makeSegment: makeSegment)
@@ -151,8 +156,9 @@ package final class Recorder {
   }
 
   /// A short-lived process can be asked only while it lives: on a busy machine the loop must get its turn in time. It uses
-  /// little of it. Only this thread; and after the command was forked, which keeps its own.
-  private static func hurry() { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, -10) }
+  /// little of it. Only this thread; the command keeps its own.
+  private static let hurried: Int32 = -10
+  private static func setPriority(_ value: Int32) { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, value) }
 
   private static func randomBytes(_ count: Int) -> [UInt8] {
     var generator = SystemRandomNumberGenerator()
@@ -176,6 +182,10 @@ package final class Recorder {
     /// What there was before the segment that is being written, and when that began.
     private var totalsBefore = RecordingCore.Totals()
     private var segmentStart: UInt64 = 0
+    /// Samples of the segment that is being written which the disk had no room for.
+    private var unwrittenSamples: UInt64 = 0
+    /// When the next segment is tried again that there was no room for.
+    private var nextSegmentTry: UInt64 = 0
     private let closing = DispatchQueue(label: "pyrorec.segments", qos: .utility)
     private let unwinding: Unwinding?
     private let java: JavaChunkWriter?
@@ -356,12 +366,18 @@ package final class Recorder {
     private func beginSegment() throws(TraceError) {
       try writer.append(.event(eventRecord()))
       try writer.append(.sessionFact(SessionFactRecord(name: "start.time", value: String(segmentStart))))
-      for fact in configuration.windows?.facts() ?? [] { try writer.append(fact) }
+      for fact in configuration.windows?.facts(segmentStart) ?? [] { try writer.append(fact) }
     }
 
     private var windowEnd: UInt64? {
       guard let windows = configuration.windows else { return nil }
-      return segmentStart &+ (configuration.control?.windowNanoseconds ?? windows.nanoseconds)
+      return max(segmentStart &+ (configuration.control?.windowNanoseconds ?? windows.nanoseconds), nextSegmentTry)
+    }
+
+    /// This window goes on until there is room for the next.
+    private func postponeNextWindow() {
+      configuration.windows?.makeRoom(writer.unwritten.byteCount)
+      nextSegmentTry = Clock.monotonic() &+ 1_000_000_000
     }
 
     /// Goes on in the next segment; the one before is finished beside the recording.
@@ -373,9 +389,13 @@ package final class Recorder {
         try java?.take(time: Clock.monotonic())
       }
       flush()
+      if writer.unwritten.byteCount > 0 { return postponeNextWindow() }
       let anchor = Clock.anchor()
       let next: SegmentWriter
-      do throws(TraceError) { next = try makeSegment(anchor) } catch { return failure = failure ?? error }
+      do throws(TraceError) { next = try makeSegment(anchor) } catch {
+        if error.isFullDisk { return postponeNextWindow() }
+        return failure = failure ?? error
+      }
       let window = closedWindow(stop: anchor.monotonic.nanoseconds)
       let (writer, copier, problem) = (writer, copier, failure)
       failure = nil
@@ -384,6 +404,7 @@ package final class Recorder {
         Self.close(window, writer, stop: anchor.monotonic.nanoseconds, problem ?? copier.writeFailure, configuration.windows)
       }
       totalsBefore = core.totals
+      unwrittenSamples = 0
       segmentStart = anchor.monotonic.nanoseconds
       self.writer = next
       self.copier = ImageCopier(
@@ -399,9 +420,11 @@ package final class Recorder {
     }
 
     private func closedWindow(stop: UInt64) -> ClosedWindow {
-      ClosedWindow(
-        path: writer.path, samples: core.totals.samples &- totalsBefore.samples,
-        lostSamples: core.totals.lostSamples &- totalsBefore.lostSamples, byteCount: 0,
+      let samples = core.totals.samples &- totalsBefore.samples
+      let unwritten = min(samples, unwrittenSamples)
+      return ClosedWindow(
+        path: writer.path, samples: samples - unwritten,
+        lostSamples: core.totals.lostSamples &- totalsBefore.lostSamples &+ unwritten, byteCount: 0,
         durationNanoseconds: stop &- segmentStart, writeFailure: nil)
     }
 
@@ -415,13 +438,26 @@ package final class Recorder {
           try writer.append(.sessionFact(SessionFactRecord(name: "end.reason", value: "window")))
           try writer.append(.sessionFact(SessionFactRecord(name: "end.time", value: String(stop))))
         }
-        try writer.close()
+        try close(writer, tries: 60, windows)
       } catch {
         window.writeFailure = window.writeFailure ?? "\(error)"
         window.path = SegmentWriter.partialPath(writer.path)
+        window.takeBack(samples: writer.unwritten.samples)
       }
       window.byteCount = writer.byteCount
       windows?.onClosed(window)
+    }
+
+    /// Tries again while the disk is full and somebody may make room there, half a second apart.
+    private static func close(_ writer: SegmentWriter, tries: Int, _ windows: RecordingWindows?) throws(TraceError) {
+      for _ in 1..<max(tries, 1) {
+        do throws(TraceError) { return try writer.close() } catch {
+          guard let windows, error.isFullDisk else { throw error }
+          windows.makeRoom(writer.unwritten.byteCount)
+        }
+        pause(500_000_000)
+      }
+      try writer.close()
     }
 
     /// Waits for the tables that samples wait for, so long.
@@ -481,6 +517,9 @@ package final class Recorder {
       tape?.write(.flush)
       attempt { () throws(TraceError) in try core.flush() }
       writeOtherFacts(isLast: false)
+      guard let windows = configuration.windows else { return }
+      let waiting = writer.unwritten.byteCount
+      if waiting > 0 { windows.makeRoom(waiting) }
     }
 
     private func writeOtherFacts(isLast: Bool) {
@@ -492,7 +531,10 @@ package final class Recorder {
     /// After the first failure nothing more is written: what is there stays as it is.
     private func attempt(_ work: () throws(TraceError) -> Void) {
       guard failure == nil else { return }
-      do throws(TraceError) { try work() } catch { failure = error }
+      do throws(TraceError) { try work() } catch {
+        if case .notWritten(_, _, let samples) = error { unwrittenSamples += samples }
+        failure = error
+      }
     }
 
     private func note(_ ending: CommandProcess.Ending) {
@@ -531,9 +573,10 @@ package final class Recorder {
         attempt { () throws(TraceError) in try writer.append(.sessionFact(SessionFactRecord(name: name, value: value))) }
       }
       do throws(TraceError) {
-        try writer.close()
+        try Self.close(writer, tries: 4, configuration.windows)
         report.path = writer.path
       } catch {
+        unwrittenSamples += writer.unwritten.samples
         report.writeFailure = report.writeFailure ?? "\(error)"
         report.path = SegmentWriter.partialPath(writer.path)
         finalEnd = .writeFailed

@@ -60,7 +60,7 @@ package struct WindowStages: Sendable {
       replaying.demangle = mode
       let replay = Replay(header: header, contents: contents, replaying, symbolizingWith: stage)
       for (profiler, labels) in claimed {
-        for series in replay.profiles(labels: labels) {
+        for series in replay.profiles(labels: labels, marks: profiler.marks) {
           let encoded = EncodedProfile(series.profile)
           guard encoded.sampleCount > 0 else { continue }
           let upload = UploadItem(
@@ -98,6 +98,7 @@ package struct WindowStages: Sendable {
     var id: String
     var receivers: [String]
     var demangle: DemangleMode
+    var marks: SampleMarks
   }
 
   private var profilers: [Profiler] {
@@ -106,7 +107,19 @@ package struct WindowStages: Sendable {
       // Alloy takes any other word for `full`.
       Profiler(
         id: $0.component.id, receivers: $0.arguments.receivers("forward_to"),
-        demangle: DemangleMode(rawValue: $0.arguments.string("demangle")) ?? .full)
+        demangle: DemangleMode(rawValue: $0.arguments.string("demangle")) ?? .full, marks: SampleMarks($0.arguments))
     }
+  }
+}
+
+extension SampleMarks {
+  /// As a `pyroscope.ebpf` is told.
+  init(_ arguments: DecodedBlock) {
+    self.init()
+    let comm = arguments.string("comm")
+    labelsComm = comm == "label" || comm == "both"
+    framesComm = comm == "stackframe" || comm == "both"
+    labelsProcess = arguments.bool("pid_label")
+    showsKernelFrames = arguments.bool("kernel_frames")
   }
 }
