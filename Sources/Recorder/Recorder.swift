@@ -124,7 +124,9 @@ package final class Recorder {
         kernelVersion: host.kernelVersion, hostName: host.hostName, cpuCount: UInt32(KernelAbilities.onlineCPUs().count),
         recorderVersion: configuration.recorderVersion,
         abilities: [SegmentHeader.Ability(name: "clock", value: "monotonic"), SegmentHeader.Ability(name: "scope", value: "jvms")])
-      return try SegmentWriter(path: configuration.windows?.path(anchor.unix.nanoseconds) ?? configuration.output, header: header)
+      return try SegmentWriter(
+        path: configuration.windows?.path(anchor.unix.nanoseconds) ?? configuration.output, header: header,
+        patience: configuration.windows == nil ? 0 : RecordingWindows.patience)
     }
     if let reason {
       configuration.onJavaMessage?(
