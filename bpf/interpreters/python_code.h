@@ -27,16 +27,27 @@ UNWIND_INLINE u32 python_count(u32 bytes)
 	return bytes < PYROREC_PYTHON_BYTES ? bytes : PYROREC_PYTHON_BYTES;
 }
 
-/* The first `left` bytes, eight at a time. */
-UNWIND_INLINE u64 python_text_sum(const u8 *bytes, u64 left, u32 number)
+/* The first `length` bytes, eight at a time, without a branch for each (UNWIND_OPAQUE). */
+UNWIND_INLINE u64 python_text_sum(const u8 *bytes, u64 length, u32 number)
 {
+	s64 left, sign;
 	u64 sum = 0, word;
 
+	if (length > PYROREC_PYTHON_TEXT_BYTES)
+		length = PYROREC_PYTHON_TEXT_BYTES;
 #pragma unroll
 	for (int i = 0; i < PYROREC_PYTHON_TEXT_BYTES / 8; i++) {
 		__builtin_memcpy(&word, &bytes[i * 8], 8);
-		word = left >= 8 ? word : word & ((1ull << left * 8) - 1);
-		left = left >= 8 ? left - 8 : 0;
+		/* So many bytes of the word count: 0 to 8. */
+		left = (s64)length - i * 8;
+		sign = left >> 63;
+		UNWIND_OPAQUE(sign);
+		left = (left & ~sign) - 8;
+		sign = left >> 63;
+		UNWIND_OPAQUE(sign);
+		left = (left & sign) + 8;
+		/* In two steps, because one of 64 is none. */
+		word &= ~(~0ull << left * 4 << left * 4);
 		sum += pyrorec_cookie_word(number + i, word);
 	}
 	return sum;
@@ -78,7 +89,7 @@ UNWIND_ASIDE int python_text_end(environment env, struct unwinder *u, u64 head, 
 }
 
 /* Adds to `sum` what the string at `object` says; 0 when it could be read. Before 3.12 only. */
-UNWIND_INLINE int python_text(environment env, struct unwinder *u, u64 object, u32 number, u64 *sum)
+UNWIND_ASIDE int python_text(environment env, struct unwinder *u, u64 object, u32 number, u64 *sum)
 {
 	struct unwind_python *python = &u->python;
 	u64 head = object + python->process.string_length, length, is_ascii;
@@ -192,7 +203,7 @@ UNWIND_ASIDE u32 python_check(environment env, struct unwinder *u, struct unwind
  * in the next one it is looked at again. That is a read, which takes three times as long as all else of a frame, so that of
  * code that has long been the same most samples only say that it was not looked at.
  */
-UNWIND_INLINE u32 python_cookie(environment env, struct unwinder *u, u64 code, u64 *cookie)
+UNWIND_ASIDE u32 python_cookie(environment env, struct unwinder *u, u64 code, u64 *cookie)
 {
 	struct unwind_python *python = &u->python;
 	struct unwind_python_code *known = environment_codes(env, code);
