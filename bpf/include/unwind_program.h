@@ -19,14 +19,15 @@ static long step_once(__u32 index, void *context)
 	if (!scratch)
 		return 1;
 	struct unwinder *u = &scratch->unwinder;
-	int ended = unwind_step(scratch, u);
-
-	if (!ended || settings.copies_stacks || (u->result != PYROREC_UNWIND_TABLES_PENDING && u->result != PYROREC_UNWIND_NO_MAPPING))
-		return ended;
-	if (!python_begin_keeping(u))
-		return 1;
-	scratch->frame_count = u->frame_count;
-	return 0;
+	u64 ended = unwind_step(scratch, u);
+	if (ended && !settings.copies_stacks && (u->result == PYROREC_UNWIND_TABLES_PENDING || u->result == PYROREC_UNWIND_NO_MAPPING) &&
+	    python_begin_keeping(u)) {
+		scratch->frame_count = u->frame_count;
+		ended = 0;
+	}
+	/* The verifier wants to see that it is 0 or 1, and does not know what global functions return. */
+	UNWIND_OPAQUE(ended);
+	return ended & 1;
 }
 
 /* The frames found; `result` of the sample is set. */

@@ -62,10 +62,12 @@ UNWIND_INLINE void python_push(environment env, struct unwinder *u, u64 code, u6
 }
 
 /* Says why, and leaves the native frame where the interpreter's would stand. */
-UNWIND_INLINE int python_fail(environment env, struct unwinder *u, u32 reason)
+UNWIND_ASIDE int python_fail(environment env, struct unwinder *u, u32 reason)
 {
 	u32 count;
 
+	if (!env || !u)
+		return 1;
 	/* Once a stack: what was not found for the innermost call is not found for the others. */
 	if (!u->python.failed)
 		python_push(env, u, PYROREC_FRAME_MARK | (u64)PYROREC_INTERPRETER_PYTHON << PYROREC_FRAME_SPACE_BIT,
@@ -321,8 +323,10 @@ UNWIND_INLINE int python_take_frame(environment env, struct unwinder *u)
 	return p->style == PYROREC_PYTHON_FRAME_A_CALL || seen.is_entry ? python_end(u) : 0;
 }
 
-UNWIND_INLINE int python_step(environment env, struct unwinder *u)
+UNWIND_ASIDE int python_step(environment env, struct unwinder *u)
 {
+	if (!env || !u)
+		return 1;
 	if (u->python.failed)
 		return python_fail(env, u, 0);
 	if (u->python.phase != UNWIND_PYTHON_FRAMES)

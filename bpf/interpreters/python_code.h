@@ -16,10 +16,7 @@
 
 UNWIND_INLINE u64 python_field(const u8 *bytes, u32 offset)
 {
-	u64 value;
-	offset &= PYROREC_PYTHON_BYTES - 1;
-	__builtin_memcpy(&value, &bytes[offset], 8);
-	return value;
+	return unwind_load(&bytes[offset & (PYROREC_PYTHON_BYTES - 1)]);
 }
 
 UNWIND_INLINE u32 python_count(u32 bytes)
@@ -37,7 +34,7 @@ UNWIND_INLINE u64 python_text_sum(const u8 *bytes, u64 length, u32 number)
 		length = PYROREC_PYTHON_TEXT_BYTES;
 #pragma unroll
 	for (int i = 0; i < PYROREC_PYTHON_TEXT_BYTES / 8; i++) {
-		__builtin_memcpy(&word, &bytes[i * 8], 8);
+		word = unwind_load(&bytes[i * 8]);
 		/* So many bytes of the word count: 0 to 8. */
 		left = (s64)length - i * 8;
 		sign = left >> 63;
@@ -54,7 +51,7 @@ UNWIND_INLINE u64 python_text_sum(const u8 *bytes, u64 length, u32 number)
 }
 
 /* A short text at the end of what is mapped. */
-UNWIND_ASIDE int python_read_short_text(environment env, struct unwinder *u, u64 head)
+UNWIND_INLINE int python_read_short_text(environment env, struct unwinder *u, u64 head)
 {
 	struct unwind_python *python = &u->python;
 	u64 length;
@@ -71,7 +68,7 @@ UNWIND_ASIDE int python_read_short_text(environment env, struct unwinder *u, u64
 }
 
 /* The end of what is long or not ASCII. */
-UNWIND_ASIDE int python_text_end(environment env, struct unwinder *u, u64 head, u32 number, u64 *sum)
+UNWIND_INLINE int python_text_end(environment env, struct unwinder *u, u64 head, u32 number, u64 *sum)
 {
 	struct unwind_python *python = &u->python;
 	u64 length = python_field(python->bytes, 0), state = python_field(python->bytes, PYROREC_PYTHON_TEXT_STATE);
@@ -91,6 +88,8 @@ UNWIND_ASIDE int python_text_end(environment env, struct unwinder *u, u64 head, 
 /* Adds to `sum` what the string at `object` says; 0 when it could be read. Before 3.12 only. */
 UNWIND_ASIDE int python_text(environment env, struct unwinder *u, u64 object, u32 number, u64 *sum)
 {
+	if (!env || !u || !sum)
+		return 1;
 	struct unwind_python *python = &u->python;
 	u64 head = object + python->process.string_length, length, is_ascii;
 
@@ -147,7 +146,7 @@ UNWIND_INLINE u32 python_full_cookie(environment env, struct unwinder *u, u64 co
 	return PYROREC_INTERPRETER_NO_FAILURE;
 }
 
-UNWIND_ASIDE u32 python_new_code(environment env, struct unwinder *u, u64 code, u64 cookie)
+UNWIND_INLINE u32 python_new_code(environment env, struct unwinder *u, u64 code, u64 cookie)
 {
 	struct unwind_python *python = &u->python;
 	const struct pyrorec_python_process *p = &python->process;
@@ -168,7 +167,7 @@ UNWIND_INLINE int python_is_settled(const struct unwind_python_code *known, u64 
 	return now - known->checked < UNWIND_PYTHON_CHECK && known->checked - known->since > UNWIND_PYTHON_SETTLED;
 }
 
-UNWIND_ASIDE u32 python_check(environment env, struct unwinder *u, struct unwind_python_code *known, u64 code)
+UNWIND_INLINE u32 python_check(environment env, struct unwinder *u, struct unwind_python_code *known, u64 code)
 {
 	struct unwind_python *python = &u->python;
 	const struct pyrorec_python_process *p = &python->process;
@@ -203,7 +202,7 @@ UNWIND_ASIDE u32 python_check(environment env, struct unwinder *u, struct unwind
  * in the next one it is looked at again. That is a read, which takes three times as long as all else of a frame, so that of
  * code that has long been the same most samples only say that it was not looked at.
  */
-UNWIND_ASIDE u32 python_cookie(environment env, struct unwinder *u, u64 code, u64 *cookie)
+UNWIND_INLINE u32 python_cookie(environment env, struct unwinder *u, u64 code, u64 *cookie)
 {
 	struct unwind_python *python = &u->python;
 	struct unwind_python_code *known = environment_codes(env, code);
