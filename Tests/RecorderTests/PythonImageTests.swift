@@ -1,13 +1,13 @@
 import Base
 import CRecorderABI
 import Glibc
-import Interpreters
 import ObjectFile
 import TestSupport
 import Testing
 import TraceFormat
 import Unwind
 
+@testable import Interpreters
 @testable import Recorder
 
 /// Memory of real Pythons (fixtures/python), each standing in the same frames.
@@ -16,7 +16,8 @@ import Unwind
 
   private static func image(_ name: String) throws -> PythonImage {
     let file = try MappedFile(path: "\(Command.repository)/fixtures/python/\(name)")
-    return try #require(PythonImage(file.bytes.copied()))
+    let image = PythonImage(file.bytes.copied())
+    return try #require(image)
   }
 
   private static let long = "stand_with_a_name_that_is_longer_than_what_is_read_of_a_short_one"
@@ -89,11 +90,13 @@ import Unwind
     let pid = try #require(UInt32(parts[0]))
     let file = try MappedFile(path: parts[1])
     let elf = try ElfFile(file.bytes)
-    let binary = try #require(PythonBinary(elf, path: parts[1]))
+    let found = PythonBinary(elf, path: parts[1])
+    let binary = try #require(found)
+    let layout = elf.layout
     let maps = try contents(of: "/proc/\(pid)/maps", limit: 1 << 24)
     let bias = try #require(
       ProcessMap.executable(in: maps).filter { $0.path == parts[1] }.compactMap {
-        elf.layout.loadBias(mappingStart: ProcessAddress($0.start), fileOffset: FileOffset($0.fileOffset))
+        layout.loadBias(mappingStart: ProcessAddress($0.start), fileOffset: FileOffset($0.fileOffset))
       }.first)
     let image = try PythonImage.record(pid, binary, bias: bias)
     let output = try OwnedDescriptor(open: parts[2], O_RDWR | O_CREAT | O_TRUNC)

@@ -194,7 +194,8 @@ import Unwind
     func place(at time: UInt64) throws -> InterpreterPlace {
       var records: [CodeRecord] = []
       let bytes = unchecked.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64($0 * 8)) } }
-      let frames = try #require(watch.translate(bytes.borrowedBytes, of: process, at: time, into: &records))
+      let found = watch.translate(bytes.borrowedBytes, of: process, at: time, into: &records)
+      let frames = try #require(found)
       return try #require(InterpreterWord.parse(frames[1])).place
     }
     let first = try place(at: .max)
@@ -222,7 +223,8 @@ import Unwind
       var memory = RecordedMemory()
       func text(_ bytes: [UInt8], _ ascii: Bool) -> [UInt8] {
         var object = [UInt8](repeating: 0, count: 16)
-        for word in [UInt64(bytes.count), hash, ascii ? 1 << 2 | 3 << 5 : 1 << 2 | 1 << 5, 0] {
+        let state: UInt64 = ascii ? 0x64 : 0x24
+        for word: UInt64 in [UInt64(bytes.count), hash, state, 0] {
           object += (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64($0 * 8)) }
         }
         return object + (ascii ? [] : [UInt8](repeating: 0, count: 24)) + bytes
@@ -244,7 +246,9 @@ import Unwind
       names.append(other)
     }
     names.append(Array(long.dropLast()))
-    var cookies = names.map { cookie($0) } + names[1..<6].map { cookie($0, ascii: false) }
+    var cookies: [UInt64?] = []
+    for name in names { cookies.append(cookie(name)) }
+    for name in names[1..<6] { cookies.append(cookie(name, ascii: false)) }
     cookies.append(cookie(names[1], file: "/app/other.py"))
     cookies.append(cookie(names[1], file: "/app/module_000012.py"))
     cookies.append(cookie(names[1], file: "/app/module_000013.py"))
