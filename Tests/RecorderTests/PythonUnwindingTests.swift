@@ -52,6 +52,27 @@ import Unwind
     #expect(found.result == UInt8(PYROREC_UNWIND_COMPLETE.rawValue))
   }
 
+  @Test("frames that the sampler kept take their places when the native ones are known, without the process's memory")
+  func kept() throws {
+    let stack = PythonMemory().stack
+    func word(_ code: UInt32) -> UInt64 { InterpreterWord.make(.python, InterpreterPlace(code: code, instruction: 1)) }
+    var interpreter = HostUnwinding.Interpreter(
+      process: try PythonMemory.process.unwinding, memory: RecordedMemory(), threadPointer: 0)
+    interpreter.kept = [
+      PythonMemory.frame(2), word(3), PythonMemory.frame(1), word(2), PythonMemory.frame(8), 0, PythonMemory.frame(0), word(1),
+      PythonMemory.frame(9), 0,
+    ]
+    interpreter.keptStructure = HandMadeStack.base + 64
+    func frames() throws -> [UInt64] {
+      InterpreterWord.joined(try stack.unwind(interpreter).frames).map { $0 >> 63 == 1 ? $0 : $0 &- HandMadeStack.code }
+    }
+    #expect(try frames() == [0x100, word(3), word(2), 0x210, word(1), 0x2010])
+    // Where nothing was kept, a reason stands there.
+    let reason = InterpreterPlace(code: 0, instruction: PYROREC_INTERPRETER_UNREADABLE.rawValue)
+    interpreter.kept = []
+    #expect(try frames() == [0x100, InterpreterWord.make(.python, reason), 0x1100, 0x210, 0x1200, 0x2010])
+  }
+
   @Test("without a thread state of the thread the native frames stay, and the stack says why")
   func noThread() throws {
     var memory = PythonMemory()
