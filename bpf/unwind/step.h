@@ -33,6 +33,8 @@ UNWIND_INLINE int unwind_without_mapping(environment env, struct unwinder *u)
 {
 	if (u->mode == UNWIND_CHECK_GUESS)
 		return unwind_begin_scan(u);
+	if (unwind_is_disproven(u, 0))
+		return 0;
 	if (u->can_scan_on) {
 		/* It was something that an earlier call left there. */
 		u->can_scan_on = 0;
