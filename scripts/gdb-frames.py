@@ -171,7 +171,7 @@ class Goroutine:
         return int.from_bytes(bytes(gdb.selected_inferior().read_memory(address & WORD, 8)), "little")
 
     def callers(self, name):
-        """The frames behind function `name`, innermost first, as far as the record goes; [] where it says that there are none."""
+        """The frames behind function `name`, innermost first, as far as the record goes; None where it says nothing."""
         if name == "runtime.systemstack":
             return [self.word(int(self.goroutine["sched"]["sp"]))]
         if name == "runtime.morestack":
@@ -179,7 +179,10 @@ class Goroutine:
         return None
 
     def begins(self, name, sp):
-        """Whether the scheduler's stack begins with the frame whose stack pointer is `sp`: mcall has pushed one word there."""
+        """Whether nothing follows the frame whose stack pointer is `sp`: mcall has pushed one word where the scheduler's stack begins,
+        and behind morestack is a goroutine only until it has been left."""
+        if name == "runtime.morestack":
+            return int(self.goroutine) == 0
         return name == "runtime.mcall" and sp + 8 == int(self.g0["sched"]["sp"])
 
 
@@ -251,6 +254,9 @@ def stop_and_compare(pid, counts, reasons, out):
         code = Code(pid)
         for tid, (theirs, stopped) in found.items():
             ours = chains[tid]
+            # Behind the entry point lies the number of arguments, which is no code.
+            while len(theirs) > 1 and code.image(theirs[-1].pc) is None and "_start" in [frame.name for frame in theirs]:
+                theirs.pop()
             counts["compared"] += 1
             if [frame.pc for frame in theirs] == ours["frames"]:
                 counts["equal"] += 1

@@ -89,7 +89,7 @@ func main() {
 	go func() {
 		for {
 			done := make(chan int)
-			go func() { done <- deep(4000) }()
+			go func() { done <- deep(500) }()
 			<-done
 		}
 	}()

@@ -84,8 +84,9 @@ UNWIND_INLINE int unwind_step(environment env, struct unwinder *u)
 			return unwind_end(u, u->reason);
 		address = word - 1;
 	} else if (u->mode == UNWIND_SWITCH) {
+		/* A goroutine that has been left may run elsewhere by now, or its frame pointer is not there: this stack begins here. */
 		if (!u->switch_left)
-			return unwind_by_frame_pointer(env, u);
+			return u->switch_grows ? unwind_end(u, PYROREC_UNWIND_COMPLETE) : unwind_by_frame_pointer(env, u);
 		u->switch_left -= 1;
 		if (unwind_word(env, u, u->scan_address, &word))
 			word = 0;
