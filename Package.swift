@@ -77,20 +77,28 @@ let package = Package(
     room("Symbolize", ["Base", "ObjectFile", "DebugInfo", "CDemangle"], settings: lifetimes),
     .target(
       name: "Recorder",
-      dependencies: ["Base", "TraceFormat", "ObjectFile", "Targets", "Unwind", "Interpreters", "Java", "CRecorderABI", "CUnwind", "CLibBPF", "CLaunch"],
+      dependencies: [
+        "Base", "TraceFormat", "ObjectFile", "Targets", "Unwind", "Interpreters", "Java", "CRecorderABI", "CUnwind", "CLibBPF", "CLaunch",
+      ],
       swiftSettings: lifetimes, plugins: ["CompileBPF"]),
-    room("Replayer", ["Base", "TraceFormat", "Symbolize", "ObjectFile", "Unwind", "Interpreters", "Targets", "Profile"], settings: lifetimes),
-    room("HTTP", ["CCurl"]),
+    room(
+      "Replayer", ["Base", "TraceFormat", "Symbolize", "ObjectFile", "Unwind", "Interpreters", "Targets", "Profile"], settings: lifetimes),
+    room("HTTP", ["Base", "CCurl"]),
     room("Discovery", ["Base", "Targets", "Configuration", "HTTP"]),
     room("Uploader", ["Base", "Profile", "HTTP"]),
     room("Debuginfod", ["Base", "ObjectFile", "Symbolize", "HTTP"]),
     room(
-      "Agent", ["Base", "TraceFormat", "Symbolize", "Targets", "Configuration", "Profile", "Recorder", "Replayer", "HTTP", "Uploader"],
+      "Agent",
+      [
+        "Base", "TraceFormat", "Symbolize", "Targets", "Configuration", "Profile", "JFR", "JavaProfiles", "Java", "Recorder", "Replayer",
+        "HTTP", "Uploader",
+      ],
       settings: lifetimes),
     .executableTarget(
       name: "pyrorec",
       dependencies: [
-        "Agent", "Base", "TraceFormat", "ObjectFile", "Targets", "Configuration", "Profile", "JFR", "JavaProfiles", "Java", "Symbolize", "Recorder", "Replayer",
+        "Agent", "Base", "TraceFormat", "ObjectFile", "Targets", "Configuration", "Profile", "JFR", "JavaProfiles", "Java", "Symbolize",
+        "Recorder", "Replayer",
         "Uploader", "HTTP", "Debuginfod", "Discovery",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
@@ -113,11 +121,11 @@ let package = Package(
     tests("JavaTests", ["Java", "JFR", "Base"]),
     tests("JavaProfilesTests", ["JavaProfiles", "JFR", "Profile", "Base"]),
     tests("SymbolizeTests", ["Symbolize", "ObjectFile", "Base"]),
-    tests("RecorderTests", ["Recorder", "TraceFormat", "ObjectFile", "Unwind", "Interpreters", "Base", "CRecorderABI", "CUnwind"]),
+    tests("RecorderTests", ["Recorder", "Java", "TraceFormat", "ObjectFile", "Unwind", "Interpreters", "Base", "CRecorderABI", "CUnwind"]),
     tests("ReplayerTests", ["Replayer", "TraceFormat", "Symbolize", "Profile", "Targets", "Base"]),
     tests("DiscoveryTests", ["Discovery", "Targets", "Configuration", "HTTP", "Base"]),
     tests("UploaderTests", ["Uploader", "HTTP", "Profile", "Base"]),
-    tests("AgentTests", ["Agent", "Configuration", "Targets", "Replayer", "Uploader", "HTTP", "Profile", "TraceFormat", "Base"]),
+    tests("AgentTests", ["Agent", "Java", "Configuration", "Targets", "Replayer", "Uploader", "HTTP", "Profile", "TraceFormat", "Base"]),
     tests("DebuginfodTests", ["Debuginfod", "Symbolize", "ObjectFile", "HTTP", "Base"]),
     tests("PipelineTests", ["Replayer", "Recorder", "TraceFormat", "Symbolize", "Profile", "Base"]),
     tests("CommandTests", ["Base", "TraceFormat", "Profile"]),
@@ -181,7 +189,10 @@ if Context.environment["PYROREC_TOOLS"] != nil {
 
 // For scripts/fuzz, nothing else than what is fuzzed, with the sanitizers: quick to build and without other packages.
 if Context.environment["PYROREC_TOOLS"] == "fuzz" {
-  let rooms = ["Base", "ObjectFile", "Unwind", "Interpreters", "DebugInfo", "Symbolize", "TraceFormat", "Profile", "JFR", "JavaProfiles", "Targets", "Replayer"]
+  let rooms = [
+    "Base", "ObjectFile", "Unwind", "Interpreters", "DebugInfo", "Symbolize", "TraceFormat", "Profile", "JFR", "JavaProfiles", "Targets",
+    "Replayer",
+  ]
   let libraries = ["CRecorderABI", "CUnwind", "CLZ4", "CZlib", "CDeflate", "CZstd", "CLzma", "CMapping", "CDemangle"]
   let sanitizers = ["-sanitize=fuzzer,address", "-use-ld=lld"]
   package.products = []

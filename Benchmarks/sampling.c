@@ -52,7 +52,7 @@ static int share(struct bpf_object *object, const char *recorder) {
       bpf_object__for_each_map(map, object) {
         const char *name = bpf_map__name(map);
         // Where a sample is put together, and the cache beside it, is each program's own.
-        if (strncmp(name, "unwind_", 7) || !strcmp(name, "unwind_scratches")) continue;
+        if (strcmp(name, "python_processes") && (strncmp(name, "unwind_", 7) || !strcmp(name, "unwind_scratches"))) continue;
         if (!strncmp(name, info.name, sizeof info.name - 1) && !bpf_map__reuse_fd(map, found)) shared++;
       }
       close(found);

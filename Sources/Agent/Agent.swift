@@ -2,6 +2,7 @@ import Base
 import Configuration
 import Dispatch
 import Glibc
+import Java
 import Recorder
 import Replayer
 import Synchronization
@@ -24,6 +25,7 @@ package final class Agent {
   private let keeper: SpoolKeeper
   private let store: ImageStore
   private let windows = WindowQueue()
+  private let javaOrders = JavaOrders(.listed([:]))
   private let shared: Shared
   private let spool: Spool
   private let deliveries: Deliveries
@@ -41,6 +43,7 @@ package final class Agent {
     let health = Mutex((isReady: false, problem: String?.none))
     /// Of all components that profile.
     let targets = Mutex(0)
+    let java = Mutex(JavaPlan([]))
     let userNames: [UInt32: String]
     init(_ configuration: Configuration) {
       self.configuration = Mutex(configuration)
@@ -55,8 +58,10 @@ package final class Agent {
     self.environment = environment
     log = environment.log
     let configuration = try environment.configuration()
-    plan = try AgentPlan(configuration, configuration.evaluate { _, _ in [] }, userAgent: options.userAgent)
+    plan = try AgentPlan(
+      configuration, configuration.evaluate { _, _ in [] }, userAgent: options.userAgent, asyncProfiler: options.asyncProfiler)
     shared = Shared(configuration)
+    shared.java.withLock { [plan] in $0 = plan.java }
     spool = try Spool(options.spool)
     do throws(SystemCallError) { store = try ImageStore(directory: spool.imageDirectory) } catch { throw .spool(error) }
     deliveries = Deliveries(spool, metrics, environment.log)
@@ -67,6 +72,7 @@ package final class Agent {
 
   /// Runs until a signal ends it.
   package func run() throws(AgentError) {
+    Heap.settle()
     let signals = SignalReader([SIGINT, SIGTERM, SIGHUP])
     let notifier = ServiceNotifier(
       // Safe: nothing in this process changes the environment.
@@ -103,7 +109,7 @@ package final class Agent {
         hasSaidReady = true
         shared.health.withLock { $0.isReady = true }
         notifier.send("READY=1", "STATUS=recording")
-        log(.note(plan.frequencyHertz == nil ? "nothing is to be recorded" : "recording"))
+        log(.note(!plan.recordsAnything ? "nothing is to be recorded" : "recording"))
       }
       if let interval = notifier.watchdogNanoseconds, now &- lastWatch >= interval / 3, isAlive(now) {
         notifier.send("WATCHDOG=1")
@@ -122,7 +128,7 @@ package final class Agent {
   }
 
   private var isReady: Bool {
-    if plan.frequencyHertz == nil || (plan.isLazy && recording == nil) { return true }
+    if !plan.recordsAnything || (plan.isLazy && recording == nil) { return true }
     if case .recording = recording?.current { return true }
     return false
   }
@@ -152,10 +158,10 @@ package final class Agent {
       self.recording = nil
       return
     }
-    guard let frequency = plan.frequencyHertz, resumesAt.map({ $0 <= now }) ?? true else { return }
+    guard plan.recordsAnything, resumesAt.map({ $0 <= now }) ?? true else { return }
     if plan.isLazy, shared.targets.withLock({ $0 == 0 }) { return }
     do throws(RecorderError) {
-      recording = try RecordingThread(recorderConfiguration(frequency)) { SystemClock().monotonicNanoseconds() }
+      recording = try RecordingThread(recorderConfiguration()) { SystemClock().monotonicNanoseconds() }
       metrics.add("pyroscope_ebpf_profiling_sessions_total")
     } catch { throw .recorder(error) }
   }
@@ -169,9 +175,15 @@ package final class Agent {
     resumesAt = now &+ seconds &* 1_000_000_000
   }
 
-  private func recorderConfiguration(_ frequency: Int) -> RecorderConfiguration {
+  private func recorderConfiguration() -> RecorderConfiguration {
     var configuration = options.recorder
-    configuration.frequencyHertz = frequency
+    if let frequency = plan.frequencyHertz { configuration.frequencyHertz = frequency }
+    configuration.isJavaAlone = plan.frequencyHertz == nil
+    configuration.java = plan.java.isWanted ? javaOrders : nil
+    configuration.onJavaMessage = { [log] message in
+      let text = message.process == 0 ? message.text : "JVM \(message.process): \(message.text)"
+      log(message.isWarning ? .warning(text) : .note(text))
+    }
     configuration.pythonEnabled = plan.wantsPython
     var recorded = RecordingWindows(nanoseconds: plan.windowNanoseconds, path: { [spool] in spool.windowPath($0) }) {
       [windows, metrics, log] window in
@@ -184,7 +196,10 @@ package final class Agent {
       if let failure = window.writeFailure { log(.error("a window could not be written whole: \(failure)")) }
       windows.add([window.path])
     }
-    recorded.facts = { [discovered] in TargetFacts.records(discovered.current).map { .sessionFact($0) } }
+    recorded.makeRoom = { [keeper] in keeper.makeRoom(waiting: $0) }
+    let discovery = RecordedDiscovery(discovered)
+    recorded.facts = { discovery.begin(time: $0) }
+    configuration.otherFacts = discovery
     configuration.windows = recorded
     configuration.imageStore = store
     return configuration
@@ -197,15 +212,17 @@ package final class Agent {
     defer { notifier.send("READY=1") }
     do throws(AgentError) {
       let configuration = try environment.configuration()
-      let new = try AgentPlan(configuration, configuration.evaluate { _, _ in [] }, userAgent: options.userAgent)
+      let new = try AgentPlan(
+        configuration, configuration.evaluate { _, _ in [] }, userAgent: options.userAgent, asyncProfiler: options.asyncProfiler)
       try deliveries.replace(with: new.endpoints)
       let before = plan
       plan = new
       shared.configuration.withLock { $0 = configuration }
+      shared.java.withLock { $0 = new.java }
       discovered.expire()
       discoveryClock.wake()
       for remark in new.remarks { log(.warning(remark)) }
-      if before.frequencyHertz != new.frequencyHertz {
+      if before.frequencyHertz != new.frequencyHertz || before.java.isWanted != new.java.isWanted {
         recording?.stop()
         recording = nil
         resumesAt = nil
@@ -224,7 +241,8 @@ package final class Agent {
   // MARK: The other threads
 
   private func startDiscovery() {
-    DispatchQueue(label: "pyrorec.discovery").async(group: working) { [discovered, discoveryClock, shared, environment, metrics, log] in
+    DispatchQueue(label: "pyrorec.discovery").async(group: working) {
+      [discovered, discoveryClock, shared, environment, metrics, log, javaOrders] in
       var said: [String: String] = [:]
       while !shared.isEnding.withLock({ $0 }) {
         let configuration = shared.configuration.withLock { $0 }
@@ -235,7 +253,9 @@ package final class Agent {
         said = problems
         let all = discovered.current
         let evaluation = configuration.evaluate { component, _ in all[component.id] ?? [] }
-        let targets = configuration.profiledTargets(of: evaluation).reduce(0) { $0 + $1.index.targets.count }
+        let profiled = configuration.profiledTargets(of: evaluation)
+        javaOrders.list(shared.java.withLock { $0 }.orders(profiled))
+        let targets = profiled.reduce(0) { $0 + $1.index.targets.count }
         shared.targets.withLock { $0 = targets }
         metrics.set("pyroscope_ebpf_active_targets", Double(targets))
         let wait = next > discoveryClock.monotonicNanoseconds() ? next - discoveryClock.monotonicNanoseconds() : 0

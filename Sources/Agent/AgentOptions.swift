@@ -1,5 +1,6 @@
 package import Base
 package import Configuration
+package import Java
 package import Recorder
 package import Replayer
 
@@ -16,6 +17,8 @@ package struct AgentOptions: Sendable {
   /// `HOST:PORT` of the page with metrics and health; `nil` for none.
   package var listenAddress: String?
   package var userAgent = "pyrorec"
+  /// The library that JVMs may load where their component names none.
+  package var asyncProfiler: AgentLibrary?
   package var recorder = RecorderConfiguration()
   package init() {}
 }

@@ -1,4 +1,5 @@
 package import Configuration
+package import Java
 import Targets
 import Uploader
 
@@ -12,13 +13,20 @@ package struct AgentPlan: Sendable {
   package var isLazy = false
   /// Whether any of them wants the frames of Python programs.
   package var wantsPython = true
+  /// What JVMs are asked to record of themselves.
+  package var java = JavaPlan([])
   package var endpoints: [EndpointSettings] = []
   /// What is asked for and not done.
   package var remarks: [String] = []
 
-  /// - Parameter evaluation: of `configuration`, with what its sources found.
+  /// A JVM's chunk is delivered with the window in which it was finished; it need not wait for long.
+  private static let longestJavaWindow: UInt64 = 15_000_000_000
+
+  /// - Parameters:
+  ///   - evaluation: of `configuration`, with what its sources found.
+  ///   - asyncProfiler: for `pyroscope.java` components that name no library.
   package init(
-    _ configuration: Configuration, _ evaluation: Configuration.Evaluation, userAgent: String
+    _ configuration: Configuration, _ evaluation: Configuration.Evaluation, userAgent: String, asyncProfiler: AgentLibrary? = nil
   ) throws(AgentError) {
     let profiled = configuration.profiledTargets(of: evaluation)
     let ebpf = profiled.filter { $0.component.kind.name == ComponentKind.ebpf.name }
@@ -31,9 +39,10 @@ package struct AgentPlan: Sendable {
     wantsPython = ebpf.contains { $0.arguments.bool("python_enabled") }
     isLazy = !ebpf.isEmpty && ebpf.allSatisfy { $0.arguments.bool("lazy_mode") }
     for component in ebpf { remarks += Self.remarks(component) }
-    for component in profiled where component.component.kind.name == ComponentKind.java.name {
-      remarks.append("\(component.component.id): JVMs are not attached to by `run`; their code made at run time has no names")
-    }
+    java = JavaPlan(profiled, agent: asyncProfiler)
+    remarks += java.remarks
+    if ebpf.isEmpty, let interval = java.shortestInterval { windowNanoseconds = min(UInt64(max(interval, 0)), Self.longestJavaWindow) }
+    if java.isWanted { isLazy = false }
     for component in configuration.components where component.kind.name == ComponentKind.write.name {
       guard let arguments = evaluation.results[component.id]?.arguments else { continue }
       for (index, block) in arguments.blocks("endpoint").enumerated() {
@@ -46,14 +55,22 @@ package struct AgentPlan: Sendable {
     }
   }
 
+  package var recordsAnything: Bool { frequencyHertz != nil || java.isWanted }
+
   private static func remarks(_ component: Configuration.ProfiledTargets) -> [String] {
     let arguments = component.arguments
-    var names: [String] = []
-    if arguments.string("comm") != "none" { names.append("comm") }
-    if arguments.bool("pid_label") { names.append("pid_label") }
-    if !arguments.bool("kernel_frames") { names.append("kernel_frames = false") }
-    if arguments.float("off_cpu_threshold") > 0 { names.append("off_cpu_threshold") }
-    for name in ["u_probe_links", "probe_links"] where !arguments.strings(name).isEmpty { names.append(name) }
-    return names.map { "\(component.component.id): \($0) has no effect yet" }
+    var remarks: [String] = []
+    if arguments.float("off_cpu_threshold") > 0 {
+      remarks.append("off_cpu_threshold: time off the CPU is not recorded yet; there will be no offcpu profiles")
+    }
+    for name in ["u_probe_links", "probe_links"] where !arguments.strings(name).isEmpty {
+      remarks.append("\(name): nothing is recorded at probes yet; there will be no uprobe profiles")
+    }
+    if arguments.bool("load_probe") { remarks.append("load_probe: no probe is loaded, since nothing is recorded at probes yet") }
+    // Names of what runs in them come from their symbols and perf maps, whatever these say.
+    for name in ["perl", "php", "hotspot", "ruby", "v8", "dotnet", "go"] where !arguments.bool("\(name)_enabled") {
+      remarks.append("\(name)_enabled = false: there is nothing of it to turn off")
+    }
+    return remarks.map { "\(component.component.id): \($0)" }
   }
 }

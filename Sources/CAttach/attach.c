@@ -47,6 +47,14 @@ int pyrorec_open_in(int directory, const char *name, bool looks_only) {
   return openat(directory, name, flags | O_NOFOLLOW | O_CLOEXEC);
 }
 
+int pyrorec_open_to_write_in(int directory, const char *name) {
+  return openat(directory, name, O_WRONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+}
+
+int pyrorec_free_range(int file, uint64_t offset, uint64_t length) {
+  return fallocate(file, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)length);
+}
+
 int pyrorec_make_directory_in(int directory, const char *name) { return mkdirat(directory, name, 0755); }
 
 int pyrorec_directory_in(int directory, const char *name) {

@@ -16,6 +16,11 @@ int pyrorec_pidfd_open(pid_t pid)
 	return (int)syscall(SYS_pidfd_open, pid, 0);
 }
 
+int pyrorec_memory_file(const char *name)
+{
+	return (int)syscall(SYS_memfd_create, name, 1 /* MFD_CLOEXEC, linux/memfd.h */);
+}
+
 __u64 pyrorec_perf_head(const void *page)
 {
 	return __atomic_load_n(&((const struct perf_event_mmap_page *)page)->data_head, __ATOMIC_ACQUIRE);

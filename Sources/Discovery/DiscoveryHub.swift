@@ -18,11 +18,11 @@ package enum NetworkSource {
   ) throws(DiscoveryError) -> (any TargetSource)? {
     switch component.kind.name {
     case ComponentKind.discoveryDocker.name:
-      var options = try DockerOptions(arguments)
+      var options = try DockerOptions(arguments, by: makeTransport)
       options.refreshMilliseconds = min(options.refreshMilliseconds, interval)
       return DockerSource(options, makeTransport: makeTransport)
     case ComponentKind.discoveryKubernetes.name:
-      return KubernetesSource(try KubernetesOptions(arguments, environment), makeTransport: makeTransport)
+      return KubernetesSource(try KubernetesOptions(arguments, environment, by: makeTransport), makeTransport: makeTransport)
     default: return nil
     }
   }

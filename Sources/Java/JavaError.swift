@@ -18,6 +18,8 @@ package enum JavaError: Error, Hashable, Sendable {
   case noFolder(process: UInt32, places: [String])
   /// A JVM that cannot write its recording shuts down.
   case noSpace(process: UInt32, path: String, free: UInt64, needed: UInt64)
+  /// As many as can be recorded at a time are being recorded.
+  case tooMany(limit: Int)
   case noAnswer(process: UInt32, milliseconds: Int)
   /// It closed the connection without a word.
   case closed(process: UInt32, command: String)
@@ -52,6 +54,7 @@ extension JavaError: CustomStringConvertible {
       process \(process) has \(free >> 20) MiB left in \(path), and \(needed >> 20) MiB are asked for: \
       a JVM whose recording fills the disk shuts down. Make room, or start it with -XX:FlightRecorderOptions=repository=DIRECTORY
       """
+    case .tooMany(let limit): "not recorded: \(limit) JVMs are being recorded, the most at a time; name those that matter"
     case .noAnswer(let process, let milliseconds):
       "process \(process) did not answer within \(milliseconds) ms: it may be stopped, or busy with another tool's command"
     case .closed(let process, let command): "process \(process) closed the connection without an answer to \(command)"

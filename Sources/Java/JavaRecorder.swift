@@ -3,17 +3,27 @@ import Dispatch
 import Glibc
 import Synchronization
 
-/// Records JVMs by their own means, beside whatever else is recorded: those that were named, or every one there is and that
-/// begins. One thread a JVM, because a JVM that does not answer may hold it for seconds.
+/// Records JVMs by their own means, beside whatever else is recorded. One thread a JVM, because a JVM that does not answer
+/// may hold it for seconds.
 package final class JavaRecorder: Sendable {
+  /// A recording of a JVM that began. Its number is never given again, whatever becomes of the process's.
+  package struct Begun: Hashable, Sendable {
+    package let session: UInt32
+    package let process: UInt32
+    /// Field 22 of its `/proc/PID/stat`.
+    package let startTicks: UInt64
+    package let engine: JavaEngine
+    /// How the agent was told to sample, in its own words; empty when its chunks say it themselves.
+    package let settings: String
+  }
   /// A finished piece of a recording.
   package struct Chunk: Sendable {
-    package let process: UInt32
-    package let engine: JavaEngine
+    package let session: UInt32
     package let bytes: [UInt8]
   }
   /// Something worth telling the user.
   package struct Message: Hashable, Sendable {
+    /// 0 when it is of none of them.
     package let process: UInt32
     package let text: String
     package let isWarning: Bool
@@ -25,49 +35,55 @@ package final class JavaRecorder: Sendable {
   }
 
   private struct State {
-    var chunks: [Chunk] = []
-    var began: [UInt32] = []
-    var messages: [Message] = []
+    var news = News()
     var isEnding = false
-    /// By process: the start time of the one that was looked at.
-    var known: [UInt32: UInt64] = [:]
+    var sessions: UInt32 = 0
+    var watch = JavaWatch()
   }
 
-  private let named: [UInt32]
-  private let request: JavaRequest
-  private let agent: AgentLibrary?
+  private let orders: JavaOrders
+  private let maximumSessions: Int
   private let state = Mutex(State())
   private let work = DispatchGroup()
-  private let queue = DispatchQueue(label: "pyrorec.java", attributes: .concurrent)
 
+  /// Dispatch gives all queues of a process 255 threads (measured); the rest of the program needs some, too.
+  package static let maximumSessions = 160
   private static let pollMilliseconds = 500
-  /// Before that a JVM may not have its signal handlers yet.
-  private static let youngestSeconds = 1.5
-  private static let maximumSessions = 64
+  private static let lookMilliseconds = 1000
+  /// So often in a row a JVM may fail to finish a chunk.
+  private static let patience = 3
 
-  /// - Parameter named: none for every JVM.
-  package init(named: [UInt32], _ request: JavaRequest, agent: AgentLibrary?) {
-    self.named = named
-    self.agent = agent
-    self.request = request
+  package init(_ orders: JavaOrders, maximumSessions: Int = JavaRecorder.maximumSessions) {
+    self.orders = orders
+    self.maximumSessions = maximumSessions
   }
 
   package func start() {
-    if named.isEmpty {
-      queue.async(group: work) { [self] in lookForJVMs() }
-    } else {
-      for process in named { queue.async(group: work) { [self] in record(process) } }
-    }
+    guard let named = orders.named else { return onThread("pyrorec.java") { [self] in lookForJVMs() } }
+    for process in named.prefix(maximumSessions) { onThread("pyrorec.java.\(process)") { [self] in _ = record(process) } }
+    for process in named.dropFirst(maximumSessions) { tell(process, "\(JavaError.tooMany(limit: maximumSessions))") }
   }
 
-  /// JVMs whose recording began since the last call.
-  package func takeBegun() -> [UInt32] { state.withLock { state in take(&state.began) } }
-  package func takeChunks() -> [Chunk] { state.withLock { state in take(&state.chunks) } }
-  package func takeMessages() -> [Message] { state.withLock { state in take(&state.messages) } }
+  /// A queue that does one thing at a time has a thread of its own as soon as it has something to do.
+  private func onThread(_ name: String, _ body: @escaping @Sendable () -> Void) {
+    DispatchQueue(label: name).async(group: work, execute: body)
+  }
 
-  private func take<Element>(_ list: inout [Element]) -> [Element] {
-    defer { list = [] }
-    return list
+  /// What came since the last time it was taken.
+  package struct News: Sendable {
+    package var begun: [Begun] = []
+    /// Of recordings that began in this or in earlier news, oldest first.
+    package var chunks: [Chunk] = []
+    /// Recordings that bring nothing more.
+    package var ended: [UInt32] = []
+    package var messages: [Message] = []
+    package init() {}
+  }
+  package func takeNews() -> News {
+    state.withLock { state in
+      defer { state.news = News() }
+      return state.news
+    }
   }
 
   /// Ends all recordings.
@@ -77,54 +93,45 @@ package final class JavaRecorder: Sendable {
     return work.wait(timeout: .now() + .milliseconds(milliseconds)) == .success
   }
 
-  /// Whether every JVM that was named is gone or refused; never when all are looked for.
+  /// Whether every JVM that was named is gone or refused; never when they are looked for.
   package var hasEnded: Bool { work.wait(timeout: .now()) == .success }
 
   private var isEnding: Bool { state.withLock { $0.isEnding } }
 
   private func tell(_ process: UInt32, _ text: String, isWarning: Bool = true) {
-    state.withLock { $0.messages.append(Message(process: process, text: text, isWarning: isWarning)) }
+    state.withLock { $0.news.messages.append(Message(process: process, text: text, isWarning: isWarning)) }
   }
 
   // MARK: Which
 
   private func lookForJVMs() {
-    // By process and program, since `exec` keeps a process's start: whether it was looked at, and when it was first seen.
-    var looked: [String: (isDone: Bool, since: ContinuousClock.Instant)] = [:]
-    var isFirst = true
     while !isEnding {
-      var present: [String: (isDone: Bool, since: ContinuousClock.Instant)] = [:]
-      let now = ContinuousClock.now
-      for name in DirectoryListing.names(in: "/proc") {
-        guard let process = UInt32(name), let stat = try? contents(of: "/proc/\(name)/stat", limit: 1 << 16),
-          let start = JavaTarget.startTicks(stat)
-        else { continue }
-        let key = "\(name) \(start) \(JavaTarget.program(of: process))"
-        let known = looked[key] ?? (false, now)
-        // A program that has not mapped its JVM yet is asked again, until it is old enough.
-        let isOld = isFirst ? Self.age(start) > Self.youngestSeconds : now - known.since > .seconds(Self.youngestSeconds)
-        present[key] = (known.isDone || isOld, known.since)
-        if isOld, !known.isDone, JavaTarget.isJVM(process) { begin(process, start) }
+      let listed = orders.listed
+      let found = JavaWatch.look(listed)
+      let due = state.withLock { $0.watch.due(found, everyProcess: listed == nil) }
+      for one in due where orders.order(of: one.process) != nil {
+        if listed == nil, !JavaTarget.isJVM(one.process) {
+          state.withLock { $0.watch.passOver(one) }
+          continue
+        }
+        begin(one)
       }
-      looked = present
-      isFirst = false
-      pause(1000)
+      pause(Self.lookMilliseconds)
     }
   }
 
-  private func begin(_ process: UInt32, _ start: UInt64) {
-    let isNew = state.withLock { state in
-      guard state.known[process] != start, state.known.count < Self.maximumSessions else { return false }
-      state.known[process] = start
-      return true
-    }
-    if isNew { queue.async(group: work) { [self] in record(process) } }
+  private func begin(_ one: JavaWatch.Program) {
+    let limit = maximumSessions
+    guard state.withLock({ $0.watch.begin(one, limit: limit) }) else { return ended(one, "\(JavaError.tooMany(limit: limit))") }
+    onThread("pyrorec.java.\(one.process)") { [self] in ended(one, record(one.process)) }
   }
 
-  private static func age(_ startTicks: UInt64) -> Double {
-    var now = timespec()
-    _ = unsafe clock_gettime(CLOCK_BOOTTIME, &now)
-    return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9 - Double(startTicks) / 100
+  /// Who could not be recorded is asked again later, and the reason told when it is another one than before.
+  private func ended(_ one: JavaWatch.Program, _ problem: String?) {
+    state.withLock { state in
+      let isNews = state.watch.end(one, problem)
+      if isNews, let problem { state.news.messages.append(Message(process: one.process, text: problem, isWarning: true)) }
+    }
   }
 
   /// Sleeps, unless the end is asked for.
@@ -138,36 +145,64 @@ package final class JavaRecorder: Sendable {
 
   // MARK: One of them
 
-  private func record(_ process: UInt32) {
-    defer { state.withLock { _ = $0.known.removeValue(forKey: process) } }
+  /// - Returns: why it was not recorded, or not to its end; told already when it is named for good.
+  private func record(_ process: UInt32) -> String? {
+    guard let order = orders.order(of: process) else { return nil }
+    var problem: String?
     do throws(JavaError) {
       let target = try JavaTarget(process: process)
-      let (session, engine) = try begin(target)
-      state.withLock { $0.began.append(process) }
-      var sinceRotation = 0
-      while !isEnding, target.isRunning, hasRoom(session) {
-        pause(Self.pollMilliseconds)
-        keep(session.finished(), of: process, engine)
-        sinceRotation += Self.pollMilliseconds
-        if sinceRotation >= request.rotationSeconds * 1000, !isEnding {
-          sinceRotation = 0
-          do throws(JavaError) { try session.rotate() } catch { tell(process, "\(error)") }
-        }
+      let (session, engine) = try begin(target, order)
+      let number = state.withLock { state in
+        state.sessions += 1
+        let begun = Begun(
+          session: state.sessions, process: process, startTicks: target.startTicks, engine: engine, settings: session.settings)
+        state.news.begun.append(begun)
+        return state.sessions
       }
-      keep(session.end(), of: process, engine)
-    } catch { tell(process, "\(error)") }
+      problem = follow(session, number, order)
+    } catch { problem = "\(error)" }
+    if let problem, orders.named != nil { tell(process, problem) }
+    return problem
+  }
+
+  /// Takes its chunks until it or the order ends.
+  private func follow(_ session: any JavaSession, _ number: UInt32, _ order: JavaOrder) -> String? {
+    let target = session.target
+    var problem: String?
+    var failures = 0
+    var sinceRotation = 0
+    while !isEnding, problem == nil, target.isRunning, orders.order(of: target.process) == order {
+      pause(Self.pollMilliseconds)
+      keep(session.finished(), of: number)
+      problem = Self.roomProblem(session)
+      sinceRotation += Self.pollMilliseconds
+      guard problem == nil, sinceRotation >= order.request.rotationSeconds * 1000, !isEnding else { continue }
+      sinceRotation = 0
+      do throws(JavaError) {
+        try session.rotate()
+        failures = 0
+      } catch {
+        guard target.isRunning else { break }
+        failures += 1
+        if failures == Self.patience { problem = "its recording was ended: \(error)" } else { tell(target.process, "\(error)") }
+      }
+      if let remark = session.takeRemark() { tell(target.process, remark) }
+    }
+    keep(session.end(), of: number, isLast: true)
+    return problem
   }
 
   /// Where there is little room left the recording ends, before it ends the JVM.
-  private func hasRoom(_ session: any JavaSession) -> Bool {
+  private static func roomProblem(_ session: any JavaSession) -> String? {
     do throws(JavaError) { try TargetSpace.check(session.target, at: session.folder, bytes: TargetSpace.bytesToGoOn) } catch {
-      tell(session.target.process, "its recording was ended: \(error)")
-      return false
+      return "its recording was ended: \(error)"
     }
-    return true
+    return nil
   }
 
-  private func begin(_ target: JavaTarget) throws(JavaError) -> (any JavaSession, JavaEngine) {
+  private func begin(_ target: JavaTarget, _ order: JavaOrder) throws(JavaError) -> (any JavaSession, JavaEngine) {
+    if target.kind == .other { throw .notHotSpot(process: target.process, what: "no JVM") }
+    if target.kind == .openJ9 { throw .notHotSpot(process: target.process, what: "an OpenJ9 JVM") }
     guard target.allowsAttach else { throw .attachDisabled(process: target.process) }
     let feature = target.performance?.feature
     var hasFlightRecorder = true
@@ -176,21 +211,24 @@ package final class JavaRecorder: Sendable {
       hasFlightRecorder = false
     }
     let choice = EngineChoice(
-      feature: feature, hasFlightRecorder: hasFlightRecorder, agent: agent, allowsAgents: target.allowsAgents, request)
+      feature: feature, hasFlightRecorder: hasFlightRecorder, agent: order.agent, allowsAgents: target.allowsAgents, order.request)
     let session: any JavaSession
     switch choice.engine {
     case .asyncProfiler:
-      guard let agent else { throw .refused(command: "load", status: 0, text: choice.reason) }
-      session = try AsyncProfilerSession(target, request, agent)
-    case .flightRecorder: session = try FlightRecorderSession(target, request)
+      guard let agent = order.agent else { throw .refused(command: "load", status: 0, text: choice.reason) }
+      session = try AsyncProfilerSession(target, order.request, agent)
+    case .flightRecorder: session = try FlightRecorderSession(target, order.request.forFlightRecorder)
     case .native: throw .refused(command: "record", status: 0, text: choice.reason)
     }
-    tell(target.process, "recorded by \(choice.engine.rawValue), because \(choice.reason)", isWarning: false)
+    if !order.isQuiet { tell(target.process, "recorded by \(choice.engine.rawValue), because \(choice.reason)", isWarning: false) }
+    if let leftOut = choice.leftOut { tell(target.process, leftOut) }
     return (session, choice.engine)
   }
 
-  private func keep(_ chunks: [[UInt8]], of process: UInt32, _ engine: JavaEngine) {
-    guard !chunks.isEmpty else { return }
-    state.withLock { $0.chunks += chunks.map { Chunk(process: process, engine: engine, bytes: $0) } }
+  private func keep(_ chunks: [[UInt8]], of session: UInt32, isLast: Bool = false) {
+    state.withLock { state in
+      for bytes in chunks { state.news.chunks.append(Chunk(session: session, bytes: bytes)) }
+      if isLast { state.news.ended.append(session) }
+    }
   }
 }

@@ -29,7 +29,7 @@ struct ChunkPass {
     stackKeys = chunk.keys(pool: ChunkNames.Pool.stack)
     self.options = options
     isAsyncProfiler = chunk.types.contains(prefix: "profiler.")
-    wantsLabels = options.threads != .off || options.states || options.groupsByThreadName
+    wantsLabels = options.wantsThreads || options.states
     execution = Array(repeating: SampleSet(), count: State.allCases.count)
   }
 
@@ -103,7 +103,7 @@ struct ChunkPass {
     _ kind: JavaEvent, _ slots: [Int64], _ chunk: borrowing Chunk, _ recording: inout JavaRecording
   ) -> UInt32 {
     var labels = LabelTable.Labels()
-    if options.threads != .off || options.groupsByThreadName {
+    if options.wantsThreads {
       let key = slots[JavaEvent.Slot.thread]
       if let known = threadNames[key] {
         labels.thread = known

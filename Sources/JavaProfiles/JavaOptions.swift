@@ -13,5 +13,9 @@ package struct JavaOptions: Hashable, Sendable {
   package var states = false
   /// Samples of differently named threads apart, as outputs need that show the name with the stack.
   package var groupsByThreadName = false
+  /// The thread's name as the root of each stack, as `asprof --threads` shows it.
+  package var framesThreads = false
   package init() {}
+
+  var wantsThreads: Bool { threads != .off || groupsByThreadName || framesThreads }
 }

@@ -47,6 +47,7 @@ extension JavaRecording {
     let hasTwoValues = metric.sampleTypes.count == 2
 
     var locations = [LocationHandle?](repeating: nil, count: table.frameCount)
+    var threadFrames: [[UInt8]: LocationHandle] = [:]
     let keys = (
       thread: builder.string("thread"), state: builder.string("thread_state"), span: builder.string("profile_id"),
       spanName: builder.string("span_name")
@@ -68,6 +69,11 @@ extension JavaRecording {
         stack.append(location)
       }
       let of = labels.all[Int(entry.labels)]
+      if options.framesThreads {
+        let name = threadFrames[of.thread] ?? builder.threadFrame(of.thread, mapping)
+        threadFrames[of.thread] = name
+        stack.append(name)
+      }
       var sampleLabels: [SampleLabel] = []
       if options.threads != .off { sampleLabels.append(SampleLabel(key: keys.thread, text: builder.string(utf8: of.thread.span))) }
       if !of.state.isEmpty { sampleLabels.append(SampleLabel(key: keys.state, text: builder.string(utf8: of.state.span))) }
@@ -96,5 +102,14 @@ extension JavaRecording {
   /// With letters, digits and `_` only.
   private static func safe(_ text: String) -> String {
     String(text.prefix(60).map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "_" })
+  }
+}
+
+extension ProfileBuilder {
+  /// `[main]`
+  fileprivate mutating func threadFrame(_ name: [UInt8], _ mapping: MappingHandle) -> LocationHandle {
+    let text = [UInt8(ascii: "[")] + (name.isEmpty ? Array("unknown".utf8) : name) + [UInt8(ascii: "]")]
+    let function = function(name: string(utf8: text.span))
+    return location(mapping: mapping, address: 0, lines: [ProfileLine(function: function, line: 0)], isKernel: false)
   }
 }

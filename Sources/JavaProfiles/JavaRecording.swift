@@ -42,6 +42,10 @@ package struct JavaRecording {
 
   package init(_ options: JavaOptions) { self.options = options }
 
+  /// How the chunks read from now on were sampled, unless they say otherwise: async-profiler's own options. Only the first
+  /// chunk of its recordings says it.
+  package mutating func assume(_ options: String) { settings.assume(options) }
+
   /// Reads every chunk of `bytes`, a whole file.
   /// - Parameters:
   ///   - finished: called with the offset up to which the file is no longer needed.

@@ -25,6 +25,21 @@ struct JavaSettings: Hashable, Sendable {
     }
   }
 
+  /// - Parameter options: the agent's own words, `event=ctimer,interval=10000000,wall=50000000`: all there is to sampling in time.
+  mutating func assume(_ options: String) {
+    (event, interval, wallInterval) = ("", 0, nil)
+    for option in options.split(separator: ",") {
+      let parts = option.split(separator: "=", maxSplits: 1)
+      guard parts.count == 2 else { continue }
+      switch parts[0] {
+      case "event": event = String(parts[1])
+      case "interval": interval = Int64(parts[1]) ?? 0
+      case "wall": wallInterval = Int64(parts[1])
+      default: break
+      }
+    }
+  }
+
   var isWallClock: Bool { event == "wall" }
   /// Whether one recording holds samples of both CPU time and wall-clock time.
   var hasWallBesideCPU: Bool { !isWallClock && wallInterval != nil }

@@ -38,18 +38,19 @@ package final class Recorder {
   /// Records until the duration is over, the command or the processes ended, or a signal asks for the end.
   package func run() throws(RecorderError) -> RecordingReport {
     let host = HostIdentity.current()
+    if configuration.isJavaAlone, let orders = configuration.java { return try recordJVMs(orders, host, because: nil) }
     do throws(RecorderError) { try KernelAbilities.check(files: files, release: host.kernelRelease) } catch {
       // JVMs can be asked to record themselves without any of it; what else was asked for cannot be had.
-      guard let named = configuration.javaProcesses, configuration.isSystemWide, error.isPrivilege || error.isKernel else { throw error }
-      let alone = try JavaOnlyRecording(configuration, named: named, files: files, host: host, traceID: Self.randomBytes(16))
-      var report = alone.run(onReady: onReady, onProgress: onProgress)
-      report.javaOnly = "\(error)"
-      return report
+      guard let orders = configuration.java, configuration.isSystemWide, error.isPrivilege || error.isKernel else { throw error }
+      return try recordJVMs(orders, host, because: "\(error)")
     }
     let limit = KernelAbilities.maximumSampleRate()
     guard configuration.frequencyHertz <= limit else {
       throw .frequencyTooHigh(asked: configuration.frequencyHertz, limit: limit)
     }
+    let ownPriority = getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0)
+    // What is to be recorded goes on meanwhile, and on a busy machine most of the time would be its.
+    Self.setPriority(Self.hurried)
     Self.raiseDescriptorLimit()
     var selection = try TargetSelection(configuration, files: files)
     defer { selection.close() }
@@ -80,13 +81,16 @@ package final class Recorder {
       // A segment of many is read soon and then gone.
       return try SegmentWriter(
         path: configuration.windows?.path(anchor.unix.nanoseconds) ?? configuration.output, header: header,
-        compressesImagesWell: configuration.images == .symbols && configuration.windows == nil)
+        compressesImagesWell: configuration.images == .symbols && configuration.windows == nil,
+        patience: configuration.windows == nil ? 0 : RecordingWindows.patience)
     }
     let writer: SegmentWriter
     do throws(TraceError) { writer = try makeSegment(Clock.anchor()) } catch { throw .trace(error) }
 
     var command: CommandProcess?
     if !configuration.command.isEmpty {
+      Self.setPriority(ownPriority)
+      defer { Self.setPriority(Self.hurried) }
       do throws(RecorderError) {
         command = try CommandProcess(configuration.command)
       } catch {
@@ -98,7 +102,6 @@ package final class Recorder {
     if let path = configuration.tapePath {
       do throws(SystemCallError) { tape = try TapeWriter(path: path) } catch { throw .systemCall(error) }
     }
-    Self.hurry()
     let session = Session(
       configuration: configuration, files: files, sampler: sampler, sideband: sideband, writer: writer, signals: signals,
       tape: tape, unwinding: unwinding, makeSegment: makeSegment)
@@ -111,6 +114,25 @@ package final class Recorder {
       if !session.hasStarted { writer.discard() }
       throw error
     }
+  }
+
+  private func recordJVMs(_ orders: JavaOrders, _ host: HostIdentity, because reason: String?) throws(RecorderError) -> RecordingReport {
+    let configuration = configuration
+    let alone = try JavaOnlyRecording(configuration, orders, files: files) { anchor throws(TraceError) in
+      let header = SegmentHeader(
+        traceID: Self.randomBytes(16), anchor: anchor, machine: host.machine, kernelRelease: host.kernelRelease,
+        kernelVersion: host.kernelVersion, hostName: host.hostName, cpuCount: UInt32(KernelAbilities.onlineCPUs().count),
+        recorderVersion: configuration.recorderVersion,
+        abilities: [SegmentHeader.Ability(name: "clock", value: "monotonic"), SegmentHeader.Ability(name: "scope", value: "jvms")])
+      return try SegmentWriter(path: configuration.windows?.path(anchor.unix.nanoseconds) ?? configuration.output, header: header)
+    }
+    if let reason {
+      configuration.onJavaMessage?(
+        JavaRecorder.Message(process: 0, text: "only JVMs are recorded, by their own means, because \(reason)", isWarning: true))
+    }
+    var report = alone.run(onReady: onReady, onProgress: onProgress)
+    report.javaOnly = reason
+    return report
   }
 
   /// What the header says of the recorder's means, sorted by name.
@@ -134,8 +156,9 @@ package final class Recorder {
   }
 
   /// A short-lived process can be asked only while it lives: on a busy machine the loop must get its turn in time. It uses
-  /// little of it. Only this thread; and after the command was forked, which keeps its own.
-  private static func hurry() { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, -10) }
+  /// little of it. Only this thread; the command keeps its own.
+  private static let hurried: Int32 = -10
+  private static func setPriority(_ value: Int32) { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, value) }
 
   private static func randomBytes(_ count: Int) -> [UInt8] {
     var generator = SystemRandomNumberGenerator()
@@ -159,6 +182,10 @@ package final class Recorder {
     /// What there was before the segment that is being written, and when that began.
     private var totalsBefore = RecordingCore.Totals()
     private var segmentStart: UInt64 = 0
+    /// Samples of the segment that is being written which the disk had no room for.
+    private var unwrittenSamples: UInt64 = 0
+    /// When the next segment is tried again that there was no room for.
+    private var nextSegmentTry: UInt64 = 0
     private let closing = DispatchQueue(label: "pyrorec.segments", qos: .utility)
     private let unwinding: Unwinding?
     private let java: JavaChunkWriter?
@@ -193,9 +220,7 @@ package final class Recorder {
         keepsStackCopies: configuration.stackCopies != .none)
       core.hasManySegments = configuration.windows != nil
       self.core = core
-      java = configuration.javaProcesses.map {
-        JavaChunkWriter(JavaRecorder(named: $0, configuration.javaRequest, agent: configuration.javaAgent), core: core, sink: writer)
-      }
+      java = configuration.java.map { JavaChunkWriter($0, core: core, sink: writer, onMessage: configuration.onJavaMessage) }
     }
 
     func run(
@@ -341,23 +366,36 @@ package final class Recorder {
     private func beginSegment() throws(TraceError) {
       try writer.append(.event(eventRecord()))
       try writer.append(.sessionFact(SessionFactRecord(name: "start.time", value: String(segmentStart))))
-      for fact in configuration.windows?.facts() ?? [] { try writer.append(fact) }
+      for fact in configuration.windows?.facts(segmentStart) ?? [] { try writer.append(fact) }
     }
 
     private var windowEnd: UInt64? {
       guard let windows = configuration.windows else { return nil }
-      return segmentStart &+ (configuration.control?.windowNanoseconds ?? windows.nanoseconds)
+      return max(segmentStart &+ (configuration.control?.windowNanoseconds ?? windows.nanoseconds), nextSegmentTry)
+    }
+
+    /// This window goes on until there is room for the next.
+    private func postponeNextWindow() {
+      configuration.windows?.makeRoom(writer.unwritten.byteCount)
+      nextSegmentTry = Clock.monotonic() &+ 1_000_000_000
     }
 
     /// Goes on in the next segment; the one before is finished beside the recording.
     private func beginNextWindow() {
       guard failure == nil else { return }
       drain(countsLosses: true)
-      attempt { () throws(TraceError) in try core.giveUpWaiting() }
+      attempt { () throws(TraceError) in
+        try core.giveUpWaiting()
+        try java?.take(time: Clock.monotonic())
+      }
       flush()
+      if writer.unwritten.byteCount > 0 { return postponeNextWindow() }
       let anchor = Clock.anchor()
       let next: SegmentWriter
-      do throws(TraceError) { next = try makeSegment(anchor) } catch { return failure = failure ?? error }
+      do throws(TraceError) { next = try makeSegment(anchor) } catch {
+        if error.isFullDisk { return postponeNextWindow() }
+        return failure = failure ?? error
+      }
       let window = closedWindow(stop: anchor.monotonic.nanoseconds)
       let (writer, copier, problem) = (writer, copier, failure)
       failure = nil
@@ -366,12 +404,14 @@ package final class Recorder {
         Self.close(window, writer, stop: anchor.monotonic.nanoseconds, problem ?? copier.writeFailure, configuration.windows)
       }
       totalsBefore = core.totals
+      unwrittenSamples = 0
       segmentStart = anchor.monotonic.nanoseconds
       self.writer = next
       self.copier = ImageCopier(
         sink: next, mode: configuration.images, files: files, kernelNames: sampler.kernelNames,
         store: configuration.imageStore)
       core.begin(sink: next, copier: self.copier)
+      java?.begin(sink: next)
       attempt { () throws(TraceError) in
         try beginSegment()
         try self.writer.flush()
@@ -380,9 +420,11 @@ package final class Recorder {
     }
 
     private func closedWindow(stop: UInt64) -> ClosedWindow {
-      ClosedWindow(
-        path: writer.path, samples: core.totals.samples &- totalsBefore.samples,
-        lostSamples: core.totals.lostSamples &- totalsBefore.lostSamples, byteCount: 0,
+      let samples = core.totals.samples &- totalsBefore.samples
+      let unwritten = min(samples, unwrittenSamples)
+      return ClosedWindow(
+        path: writer.path, samples: samples - unwritten,
+        lostSamples: core.totals.lostSamples &- totalsBefore.lostSamples &+ unwritten, byteCount: 0,
         durationNanoseconds: stop &- segmentStart, writeFailure: nil)
     }
 
@@ -396,13 +438,26 @@ package final class Recorder {
           try writer.append(.sessionFact(SessionFactRecord(name: "end.reason", value: "window")))
           try writer.append(.sessionFact(SessionFactRecord(name: "end.time", value: String(stop))))
         }
-        try writer.close()
+        try close(writer, tries: 60, windows)
       } catch {
         window.writeFailure = window.writeFailure ?? "\(error)"
         window.path = SegmentWriter.partialPath(writer.path)
+        window.takeBack(samples: writer.unwritten.samples)
       }
       window.byteCount = writer.byteCount
       windows?.onClosed(window)
+    }
+
+    /// Tries again while the disk is full and somebody may make room there, half a second apart.
+    private static func close(_ writer: SegmentWriter, tries: Int, _ windows: RecordingWindows?) throws(TraceError) {
+      for _ in 1..<max(tries, 1) {
+        do throws(TraceError) { return try writer.close() } catch {
+          guard let windows, error.isFullDisk else { throw error }
+          windows.makeRoom(writer.unwritten.byteCount)
+        }
+        pause(500_000_000)
+      }
+      try writer.close()
     }
 
     /// Waits for the tables that samples wait for, so long.
@@ -462,6 +517,9 @@ package final class Recorder {
       tape?.write(.flush)
       attempt { () throws(TraceError) in try core.flush() }
       writeOtherFacts(isLast: false)
+      guard let windows = configuration.windows else { return }
+      let waiting = writer.unwritten.byteCount
+      if waiting > 0 { windows.makeRoom(waiting) }
     }
 
     private func writeOtherFacts(isLast: Bool) {
@@ -473,7 +531,10 @@ package final class Recorder {
     /// After the first failure nothing more is written: what is there stays as it is.
     private func attempt(_ work: () throws(TraceError) -> Void) {
       guard failure == nil else { return }
-      do throws(TraceError) { try work() } catch { failure = error }
+      do throws(TraceError) { try work() } catch {
+        if case .notWritten(_, _, let samples) = error { unwrittenSamples += samples }
+        failure = error
+      }
     }
 
     private func note(_ ending: CommandProcess.Ending) {
@@ -512,9 +573,10 @@ package final class Recorder {
         attempt { () throws(TraceError) in try writer.append(.sessionFact(SessionFactRecord(name: name, value: value))) }
       }
       do throws(TraceError) {
-        try writer.close()
+        try Self.close(writer, tries: 4, configuration.windows)
         report.path = writer.path
       } catch {
+        unwrittenSamples += writer.unwritten.samples
         report.writeFailure = report.writeFailure ?? "\(error)"
         report.path = SegmentWriter.partialPath(writer.path)
         finalEnd = .writeFailed

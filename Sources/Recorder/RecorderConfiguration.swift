@@ -49,11 +49,12 @@ package struct RecorderConfiguration: Sendable {
   package var unwindCachePath: String?
   /// Whether the frames of CPython programs are looked for.
   package var pythonEnabled = true
-  /// JVMs that are recorded by their own means too; `nil` for none, empty for all there are.
-  package var javaProcesses: [UInt32]?
-  package var javaRequest = JavaRequest()
-  /// `nil`: by the JVMs' own Flight Recorder alone.
-  package var javaAgent: AgentLibrary?
+  /// JVMs that are recorded by their own means too; `nil` for none.
+  package var java: JavaOrders?
+  /// Whether only they are recorded, so that nothing is asked of the kernel.
+  package var isJavaAlone = false
+  /// Takes what there is to say of them when it happens; without it, it is in the report.
+  package var onJavaMessage: (@Sendable (JavaRecorder.Message) -> Void)?
   package var recorderVersion = ""
   /// A row of segments instead of `output`, until it is stopped; `nil` for one segment.
   package var windows: RecordingWindows?

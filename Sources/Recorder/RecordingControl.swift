@@ -52,13 +52,20 @@ package final class RecordingControl: Sendable {
 }
 
 /// A recording without an end, in windows: a segment each, that stands alone.
+///
+/// When the disk is full the window goes on until there is room again; what cannot be written waits in memory.
 package struct RecordingWindows: Sendable {
+  /// Bytes of compressed records that wait for room at most: a quarter of an hour of a small machine, a minute of a large one.
+  package static let patience = 16 << 20
+
   /// How long each is. One whose samples still wait for unwind tables may be a little longer.
   package var nanoseconds: UInt64
   /// The file for a window that begins at this time (Unix, nanoseconds).
   package var path: @Sendable (_ begin: Int64) -> String
-  /// What is written into each segment when it begins: what was known of targets, say.
-  package var facts: @Sendable () -> [TraceRecord] = { [] }
+  /// What is written into each segment when it begins (nanoseconds of CLOCK_MONOTONIC): what was known of targets, say.
+  package var facts: @Sendable (_ time: UInt64) -> [TraceRecord] = { _ in [] }
+  /// Asked for room when the disk is full, again and again until there is some; must not wait.
+  package var makeRoom: @Sendable (_ waitingByteCount: Int) -> Void = { _ in }
   /// Told of each window when its segment is closed, or could not be; on a thread beside the recording.
   package var onClosed: @Sendable (ClosedWindow) -> Void
 
@@ -82,4 +89,10 @@ package struct ClosedWindow: Hashable, Sendable {
   package var durationNanoseconds: UInt64
   /// Why it is not whole, in words; `nil` when it is.
   package var writeFailure: String?
+
+  /// So many of its samples did not come to be written.
+  mutating func takeBack(samples count: UInt64) {
+    lostSamples &+= min(samples, count)
+    samples -= min(samples, count)
+  }
 }

@@ -123,13 +123,20 @@ package final class RecordingCore {
   /// Reads every process (or just `only`) from `/proc`.
   package func scan(only: Set<UInt32>?, time: UInt64) {
     followsOnlyKnown = only != nil
+    // Samples are being taken already, of those that run: they come first.
+    var running: [(pid: UInt32, stat: [UInt8])] = []
+    var others: [(pid: UInt32, stat: [UInt8])] = []
     for pid in files.processes() where only?.contains(pid) ?? true {
+      guard let stat = ProcessFacts.stat(of: pid, in: files) else { continue }
+      if ProcessFacts.isRunning(stat) { running.append((pid, stat)) } else { others.append((pid, stat)) }
+    }
+    for (pid, stat) in running + others {
       var isRunning = false
-      if processes[pid] == nil, let process = adopt(pid, time: time), process.facts.isRunning {
+      if processes[pid] == nil, let process = adopt(pid, stat: stat, time: time), process.facts.isRunning {
         isRunning = true
         unwinder?.expectSamples(of: process)
       }
-      // Samples are being taken: the first processes need not wait for the last.
+      // The first processes need not wait for the last.
       if isRunning || changedProcesses.count >= Self.processesTold {
         publishChanges()
         _ = unwinder?.takeFinished()
@@ -157,12 +164,12 @@ package final class RecordingCore {
   }
 
   @discardableResult
-  private func adopt(_ pid: UInt32, time: UInt64) -> RecordedProcess? {
+  private func adopt(_ pid: UInt32, stat: [UInt8]? = nil, time: UInt64) -> RecordedProcess? {
     guard processes.count < Self.maximumProcesses else {
       lose(.overLimit, 1)
       return nil
     }
-    guard let facts = ProcessFacts(process: pid, recent: &recentFacts, in: files) else { return nil }
+    guard let facts = ProcessFacts(process: pid, stat: stat, recent: &recentFacts, in: files) else { return nil }
     let process = RecordedProcess(
       pid: pid, facts: facts, startTime: facts.startNanoseconds, scannedAt: time, programTime: time)
     if !facts.isKernelThread, let text = try? files.read("\(pid)/maps", limit: 64 << 20) {
@@ -459,7 +466,7 @@ package final class RecordingCore {
     }
     guard let space = process.space else { return }
     // Before anything else: the code may be gone a moment later.
-    let frames = try translate(event.userWords, of: process)
+    let frames = try translate(event.userWords, of: process, at: event.time)
     let kernel = stacks.intern(event.kernelWords, addressSpace: .kernel)
     let sample = Sample(
       cpu: event.cpu, timeMicroseconds: event.time / 1000, thread: thread, userStack: .empty, kernelStack: kernel,
@@ -492,10 +499,10 @@ package final class RecordingCore {
   }
 
   /// The stack with the interpreter's frames by the numbers of their code, which is written here; `nil` when it has none.
-  private func translate(_ words: RawSpan, of process: RecordedProcess) throws(TraceError) -> [UInt64]? {
+  private func translate(_ words: RawSpan, of process: RecordedProcess, at time: UInt64) throws(TraceError) -> [UInt64]? {
     guard let interpreters, process.interpreter != nil else { return nil }
     var codes: [CodeRecord] = []
-    let frames = interpreters.translate(words, of: process, into: &codes)
+    let frames = interpreters.translate(words, of: process, at: time, into: &codes)
     for code in codes { try sink.append(.code(code)) }
     return frames
   }
@@ -725,12 +732,31 @@ package final class RecordingCore {
 
   // MARK: Writing
 
-  /// A process gets its record though no sample hit it: a JVM's own recording belongs to it.
+  /// The program a process of this start runs, also when nothing was seen of it: a JVM's own recording belongs to it.
+  /// - Parameter startTicks: field 22 of `/proc/PID/stat`.
   /// - Returns: `nil` when the process is gone and was never seen.
-  package func handle(of pid: UInt32, time: UInt64) throws(TraceError) -> ProcessHandle? {
-    guard let process = processes[pid] ?? adopt(pid, time: time) else { return nil }
-    if process.handle == nil { try materialize(process) }
-    return process.handle
+  func program(of pid: UInt32, startTicks: UInt64, time: UInt64) -> RecordedProcess? {
+    if let known = processes[pid], known.startTime == 0 || known.startTime / ProcessFacts.nanosecondsPerTick == startTicks {
+      return known
+    }
+    guard let facts = ProcessFacts(process: pid, recent: &recentFacts, in: files),
+      facts.startNanoseconds / ProcessFacts.nanosecondsPerTick == startTicks
+    else { return nil }
+    return RecordedProcess(pid: pid, facts: facts, startTime: facts.startNanoseconds, scannedAt: time, programTime: time)
+  }
+
+  /// The program's record is written where this segment does not have it yet.
+  func handle(of program: RecordedProcess) throws(TraceError) -> ProcessHandle {
+    if let handle = program.handle { return handle }
+    if processes[program.pid] === program {
+      try materialize(program)
+    } else {
+      program.handle = ProcessHandle(nextProcess)
+      nextProcess += 1
+      totals.processes += 1
+      try write(program)
+    }
+    return program.handle ?? ProcessHandle(0)
   }
 
   /// Writes what waits and makes it safe from a kill.

@@ -3,6 +3,8 @@ package import TraceFormat
 /// The chunks of JVMs' flight recordings in a trace, put together from their parts.
 package struct JavaChunks: Sendable {
   package struct Chunk: Sendable {
+    /// As the trace counts them.
+    package var number: UInt32
     package var process: UInt32
     package var engine: JavaChunkRecord.Engine
     package var bytes: [UInt8]
@@ -27,7 +29,8 @@ package struct JavaChunks: Sendable {
     byteCount += part.bytes.count
     guard let place = places[part.chunk] else {
       places[part.chunk] = all.count
-      all.append(Chunk(process: part.process.rawValue, engine: part.engine, bytes: part.bytes, isWhole: part.offset == 0))
+      all.append(
+        Chunk(number: part.chunk, process: part.process.rawValue, engine: part.engine, bytes: part.bytes, isWhole: part.offset == 0))
       return part.offset == 0
     }
     // What comes after a gap would be read at the wrong place.

@@ -9,6 +9,9 @@ import TraceFormat
 /// The replay is lent to each call instead of kept: a copy of it counts references for every part it has.
 struct ProfileAssembly {
   private let labelsSamples: Bool
+  private let marks: SampleMarks
+  /// By program and index of the thread's name.
+  private var markLabels: [UInt64: SampleLabels] = [:]
   private var builder: ProfileBuilder
   /// By location: its handle + 1, 0 before it is known. `ofProgram` is set for anonymous memory, whose names depend on
   /// the program: `owners` says which one the handle is for.
@@ -56,8 +59,9 @@ struct ProfileAssembly {
     var mappings: [MappingHandle?] = []
   }
 
-  init(_ replay: Replay, labelsSamples: Bool) {
+  init(_ replay: Replay, labelsSamples: Bool, _ marks: SampleMarks = SampleMarks()) {
     self.labelsSamples = labelsSamples
+    self.marks = marks
     let count = replay.locations.locations.count
     builder = ProfileBuilder(expectedStrings: replay.names.strings.count, expectedSamples: replay.contents.groups.count)
     handles = [UInt32](repeating: 0, count: count)
@@ -83,30 +87,54 @@ struct ProfileAssembly {
     }
     let threadName = replay.configuration.groupsByThreadName ? threadName(key.threadName, of: replay) : .empty
     let value = Int64(clamping: replay.contents.weights[group].multipliedReportingOverflow(by: period).partialValue)
-    builder.addSample(stack: stack, value: value, labels: lastLabels?.labels ?? .none, threadName: threadName)
+    let labels = marks.labelsSamples ? marked(key, of: replay) : lastLabels?.labels ?? .none
+    builder.addSample(stack: stack, value: value, labels: labels, threadName: threadName)
+  }
+
+  private mutating func marked(_ key: TraceContents.SampleGroup, of replay: Replay) -> SampleLabels {
+    let place = UInt64(key.process) << 32 | UInt64(key.threadName)
+    if let known = markLabels[place] { return known }
+    var labels: [SampleLabel] = []
+    if marks.labelsComm {
+      labels.append(SampleLabel(key: builder.string("comm"), text: builder.string(replay.contents.threadNames[Int(key.threadName)])))
+    }
+    if marks.labelsProcess, let process = replay.contents.processes[key.process] {
+      labels.append(SampleLabel(key: builder.string("pid"), text: builder.string(String(process.identity.pid.rawValue))))
+    }
+    let made = builder.labels(labels)
+    markLabels[place] = made
+    return made
   }
 
   // MARK: Stacks
 
   private mutating func stack(_ group: Int, process: UInt32, of replay: Replay) -> ProfileStack {
     let leaves = replay.leaves[group]
-    if leaves.isMissing { return lostStack(group, process: process, of: replay) }
+    let showsKernel = marks.showsKernelFrames
+    if leaves.isMissing(withKernel: showsKernel) { return wholeStack(group, process: process, calledFrom: bare("[lost stack]"), of: replay) }
+    if marks.framesComm {
+      let name = replay.contents.threadNames[Int(replay.contents.groups[group].threadName)]
+      return wholeStack(group, process: process, calledFrom: bare(name.isEmpty ? "[unknown]" : name), of: replay)
+    }
     // Locations are numbered from the innermost frame on, stacks from the outermost.
     frames.removeAll(keepingCapacity: true)
-    if leaves.kernel != 0 { replay.locations.append(stackEndingAt: leaves.kernel, to: &frames) }
+    if showsKernel, leaves.kernel != 0 { replay.locations.append(stackEndingAt: leaves.kernel, to: &frames) }
     for place in frames.indices { frames[place] = handle(frames[place], process: process, of: replay).rawValue }
     var stack = leaves.user == 0 ? ProfileStack.empty : userStack(leaves.user, process: process, of: replay)
     for place in frames.indices.reversed() { stack = builder.stack(LocationHandle(frames[place]), calledFrom: stack) }
-    if stack == .empty { return builder.stack(lostFrame(), calledFrom: .empty) }
+    // What began without a caller: the kernel's own work, or nothing at all.
+    if stack == .empty { return builder.stack(bare(leaves.kernel != 0 && !showsKernel ? "[kernel]" : "[lost stack]"), calledFrom: .empty) }
     return stack
   }
 
-  /// The stack of a group of which the trace has lost the user or the kernel part.
-  private mutating func lostStack(_ group: Int, process: UInt32, of replay: Replay) -> ProfileStack {
+  /// The stack of a group frame by frame, below one that is not its own: what stands for a part that the trace has lost, say.
+  private mutating func wholeStack(
+    _ group: Int, process: UInt32, calledFrom outermost: LocationHandle, of replay: Replay
+  ) -> ProfileStack {
     frames.removeAll(keepingCapacity: true)
-    _ = replay.appendStack(group, to: &frames)
+    _ = replay.appendStack(group, withKernel: marks.showsKernelFrames, to: &frames)
     for place in frames.indices { frames[place] = handle(frames[place], process: process, of: replay).rawValue }
-    var stack = builder.stack(lostFrame(), calledFrom: .empty)
+    var stack = builder.stack(outermost, calledFrom: .empty)
     for place in frames.indices.reversed() { stack = builder.stack(LocationHandle(frames[place]), calledFrom: stack) }
     return stack
   }
@@ -177,9 +205,9 @@ struct ProfileAssembly {
     return made
   }
 
-  /// What stands for a stack, or the part of one, that the trace has lost.
-  private mutating func lostFrame() -> LocationHandle {
-    let function = builder.function(name: builder.string("[lost stack]"))
+  /// A frame that is a name alone.
+  private mutating func bare(_ name: String) -> LocationHandle {
+    let function = builder.function(name: builder.string(name))
     return builder.location(mapping: nil, address: 0, lines: [ProfileLine(function: function)])
   }
 

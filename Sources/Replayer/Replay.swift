@@ -22,7 +22,7 @@ package struct Replay: Sendable {
   struct Leaves: Sendable {
     var kernel: UInt32
     var user: UInt32
-    var isMissing: Bool { kernel == FrameTrie.missing || user == FrameTrie.missing }
+    func isMissing(withKernel: Bool) -> Bool { withKernel && kernel == FrameTrie.missing || user == FrameTrie.missing }
   }
   /// Frames of all distinct stacks together: deep stacks cost a hostile file little and must not fill the memory.
   private static let maximumFrames = 1 << 27
@@ -74,12 +74,12 @@ package struct Replay: Sendable {
 
   /// Appends the locations of a group's stack, innermost first.
   /// - Returns: whether the trace has lost a part of it.
-  func appendStack(_ group: Int, to stack: inout [UInt32]) -> Bool {
+  func appendStack(_ group: Int, withKernel: Bool = true, to stack: inout [UInt32]) -> Bool {
     let leaves = leaves[group]
-    if leaves.kernel != FrameTrie.missing { locations.append(stackEndingAt: leaves.kernel, to: &stack) }
+    if withKernel, leaves.kernel != FrameTrie.missing { locations.append(stackEndingAt: leaves.kernel, to: &stack) }
     if leaves.user != FrameTrie.missing { locations.append(stackEndingAt: leaves.user, to: &stack) }
     if !hidden.isEmpty { stack.removeAll { hidden.contains($0) } }
-    return leaves.isMissing
+    return leaves.isMissing(withKernel: withKernel)
   }
 
   // MARK: Profiles
@@ -114,14 +114,16 @@ package struct Replay: Sendable {
 
   /// One profile a series, sorted by labels.
   /// - Parameter labels: of each program by its handle; one that is not there is left out.
-  package func profiles(labels labelsOf: [UInt32: LabelSet]) -> [(labels: LabelSet, profile: Profile)] {
+  package func profiles(
+    labels labelsOf: [UInt32: LabelSet], marks: SampleMarks = SampleMarks()
+  ) -> [(labels: LabelSet, profile: Profile)] {
     var groupsOf: [LabelSet: [Int]] = [:]
     for group in contents.groups.indices {
       guard let labels = labelsOf[contents.groups[group].process] else { continue }
       groupsOf[labels, default: []].append(group)
     }
     return groupsOf.keys.sorted().map { labels in
-      var assembly = ProfileAssembly(self, labelsSamples: false)
+      var assembly = ProfileAssembly(self, labelsSamples: false, marks)
       assembly.addMainMapping(of: groupsOf[labels] ?? [], of: self)
       for group in groupsOf[labels] ?? [] { assembly.add(group, of: self) { _ in labels } }
       return (labels, assembly.finish())

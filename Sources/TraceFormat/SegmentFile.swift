@@ -124,3 +124,13 @@ struct SegmentFile: ~Copyable {
     _ = flock(raw, LOCK_UN)
   }
 }
+
+extension TraceError {
+  /// Whether it is for want of room on the disk, which may be there again later.
+  public var isFullDisk: Bool {
+    switch self {
+    case .notWritten(_, let cause, _), .system(let cause): cause.code == ENOSPC || cause.code == EDQUOT
+    default: false
+    }
+  }
+}

@@ -29,7 +29,10 @@ public final class SegmentWriter: Sendable {
   ///
   /// With `compressesImagesWell` copies take a sixth less and their compression five times as long: worth it for symbol
   /// tables, not for whole files.
-  public init(path: String, header: SegmentHeader, compressesImagesWell: Bool = false) throws(TraceError) {
+  /// - Parameter patience: bytes of frames that wait in memory for room when the disk is full; without, that is an error at once.
+  public init(
+    path: String, header: SegmentHeader, compressesImagesWell: Bool = false, patience: Int = 0
+  ) throws(TraceError) {
     self.path = path
     var file = try SegmentFile(creating: Self.partialPath(path))
     let payload = header.encoded()
@@ -42,7 +45,7 @@ public final class SegmentWriter: Sendable {
       _ = unsafe unlink(Self.partialPath(path))
       throw .notWritten(path: file.path, cause: error, samples: 0)
     }
-    sink = Mutex(FrameSink(file, header: header))
+    sink = Mutex(FrameSink(file, header: header, patience: patience))
     records = Mutex(try FrameBuilder(level: Self.recordLevel))
     images = Mutex(try FrameBuilder(level: compressesImagesWell ? Self.smallImageLevel : Self.imageLevel))
   }
@@ -52,6 +55,9 @@ public final class SegmentWriter: Sendable {
 
   /// Bytes in the file now.
   public var byteCount: UInt64 { sink.withLock { $0.file.end } }
+
+  /// Bytes that wait for room on the disk, and the samples in them.
+  public var unwritten: (byteCount: Int, samples: UInt64) { sink.withLock { ($0.waitingByteCount, $0.waitingSampleCount) } }
 
   /// Takes `record` in; it is in the file after the next `flush()` at the latest.
   public func append(_ record: TraceRecord) throws(TraceError) {
@@ -115,23 +121,32 @@ public final class SegmentWriter: Sendable {
   }
 
   /// Writes what waits as whole frames.
-  /// - Throws: `notWritten` when the disk is full: what waited is lost, what was written before stays.
+  /// - Throws: `notWritten` when the disk is full and there is no patience left: what was given last is lost, what was written
+  ///   before stays.
   public func flush() throws(TraceError) {
     try flushImages()
     try records.withLock { (builder) throws(TraceError) in
       if !builder.isEmpty { try write(builder.finish()) }
     }
+    sink.withLock { (sink) in
+      // What has no room yet is tried again the next time.
+      if sink.waitingByteCount > 0 { try? sink.appendWaiting() }
+    }
   }
 
   /// Writes what waits, the index and the trailer, and gives the file its name; an earlier file of that name is
   /// renamed to `PATH.old`. Nothing may be appended afterwards.
+  /// - Throws: `notWritten` when the disk is full; it may be tried again.
   public func close() throws(TraceError) {
     // Chunks that wait have no end record, so their copy would not be used.
     images.withLock { $0.discard() }
     try records.withLock { (builder) throws(TraceError) in
       if !builder.isEmpty { try write(builder.finish(), usingReserve: true) }
     }
-    try sink.withLock { (sink) throws(TraceError) in try sink.close(isClosed: true) }
+    try sink.withLock { (sink) throws(TraceError) in
+      try sink.appendWaiting(usingReserve: true)
+      try sink.close(isClosed: true)
+    }
     do throws(SystemCallError) {
       try SegmentFile.setAside(path)
       try SegmentFile.rename(Self.partialPath(path), to: path)

@@ -11,25 +11,9 @@ package enum Credentials: Hashable, Sendable {
     switch self {
     case .none: nil
     case .basic(let user, let password):
-      HTTPHeader("Authorization", "Basic " + Self.base64(Array("\(user):\(password)".utf8)))
+      .basic(user: user, password: password)
     case .bearer(let token): HTTPHeader("Authorization", "Bearer " + token)
     }
-  }
-
-  /// RFC 4648, section 4.
-  static func base64(_ bytes: [UInt8]) -> String {
-    let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-    var text: [UInt8] = []
-    for start in stride(from: 0, to: bytes.count, by: 3) {
-      let group = bytes[start..<min(start + 3, bytes.count)]
-      var bits = group.reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
-      bits <<= UInt32(3 - group.count) * 8
-      for place in 0..<4 {
-        let digit = Int(bits >> UInt32(18 - 6 * place)) & 63
-        text.append(place <= group.count ? alphabet[digit] : UInt8(ascii: "="))
-      }
-    }
-    return String(decoding: text, as: UTF8.self)
   }
 }
 

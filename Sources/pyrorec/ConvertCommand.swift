@@ -1,3 +1,4 @@
+import Agent
 import ArgumentParser
 import Base
 import JavaProfiles
@@ -164,7 +165,7 @@ struct ConvertCommand: ParsableCommand {
       "\(directory)\(stem).\(FileName.safe(labels["service_name"] ?? "unspecified")).\(metric).\(format.fileExtension)"
     }
     var outputs = replay.profilesBySeries().map { Output.series($0.profile, path: place($0.labels, "cpu")) }
-    for series in recordings.series(replay.labels(of: recordings.processes), options, console) {
+    for series in recordings.series(replay.labels(of: recordings.processes), options, warn: { console.warning($0) }) {
       outputs += series.profiles.map { .series($0.profile, path: place(series.labels, Self.javaName($0.metric))) }
     }
     return (outputs, hasLosses)
@@ -175,7 +176,7 @@ struct ConvertCommand: ParsableCommand {
 
   /// The profile of all samples, and beside it one file for each metric of the JVMs' own recordings.
   private func whole(_ replay: Replay, _ recordings: TraceJava, _ options: JavaOptions, _ console: Console) throws -> [Output] {
-    let profiles = recordings.isEmpty ? [] : recordings.all(options, console).profiles
+    let profiles = recordings.isEmpty ? [] : recordings.all(options, warn: { console.warning($0) }).profiles
     if let metric {
       guard let asked = profiles.first(where: { Self.javaName($0.metric) == metric || $0.metric.name == metric }) else {
         let names = profiles.map { Self.javaName($0.metric) }.joined(separator: ", ")

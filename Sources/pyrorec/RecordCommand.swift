@@ -72,6 +72,14 @@ struct RecordCommand: ParsableCommand {
   var javaInterval: DurationArgument?
 
   @Option(
+    help: ArgumentHelp(
+      """
+      What JVMs record, each with how often or from when on: cpu=10ms, alloc=512k, lock=10ms when none is given; wall=50ms, live, \
+      nativemem=512k, nativelock=10ms, itimer, ctimer, a counter or a method take --async-profiler. May be given again.
+      """, valueName: "event[=value]"))
+  var javaEvent: [JavaEventArgument] = []
+
+  @Option(
     help: ArgumentHelp("The async-profiler library that JVMs may load, for those it measures better than they do.", valueName: "path"))
   var asyncProfiler: String?
 
@@ -88,6 +96,8 @@ struct RecordCommand: ParsableCommand {
 
   func validate() throws {
     guard frequency > 0 else { throw ValidationError("-F \(frequency): must be at least 1") }
+    do throws(AsprofArguments.Problem) { _ = try javaRequest } catch { throw ValidationError("--java-event: \(error)") }
+    if !javaEvent.isEmpty, java.isEmpty { throw ValidationError("--java-event says what --java records: give that too") }
   }
 
   func run() throws {
@@ -109,11 +119,10 @@ struct RecordCommand: ParsableCommand {
     configuration.tapePath = tape
     let targets = try config.map { try console.recordedTargets($0) }
     configuration.otherFacts = targets
-    configuration.javaProcesses = javaProcesses
-    if let javaInterval { configuration.javaRequest.rotationSeconds = Int(max(1, min(javaInterval.nanoseconds / 1_000_000_000, 3600))) }
-    do throws(JavaError) {
-      configuration.javaAgent = try asyncProfiler.map { path throws(JavaError) in try AgentLibrary(path: path) }
-    } catch {
+    do {
+      let agent = try asyncProfiler.map { path throws(JavaError) in try AgentLibrary(path: path) }
+      configuration.java = javaOrders(try javaRequest, agent)
+    } catch let error as JavaError {
       console.error("\(error)")
       throw ExitCode(ExitStatus.failed)
     }
@@ -171,9 +180,18 @@ struct RecordCommand: ParsableCommand {
     if strict, report.lostSamples > 0 { throw ExitCode(ExitStatus.losses) }
   }
 
-  private var javaProcesses: [UInt32]? {
+  private var javaRequest: JavaRequest {
+    get throws(AsprofArguments.Problem) {
+      var request = javaEvent.isEmpty ? JavaRequest() : try AsprofArguments.request(javaEvent.flatMap(\.arguments))
+      if let javaInterval { request.rotationSeconds = Int(max(1, min(javaInterval.nanoseconds / 1_000_000_000, 3600))) }
+      return request
+    }
+  }
+
+  private func javaOrders(_ request: JavaRequest, _ agent: AgentLibrary?) -> JavaOrders? {
     if java.isEmpty { return nil }
-    return java.contains(.all) ? [] : java.compactMap(\.process)
+    let order = JavaOrder(request, agent: agent)
+    return JavaOrders(java.contains(.all) ? .every(order) : .named(java.compactMap(\.process), order))
   }
 
   /// Recordings are made by root nearly always; without a cache directory every recording builds its tables anew.

@@ -4,6 +4,7 @@ import Base
 import Configuration
 import Discovery
 import Glibc
+import Java
 import Recorder
 import Targets
 
@@ -46,6 +47,12 @@ struct RunCommand: ParsableCommand {
   @Option(help: ArgumentHelp("How user stacks are found: tables or frame-pointers.", valueName: "how"))
   var unwind = RecorderConfiguration.Unwind.tables
 
+  @Option(
+    help: ArgumentHelp(
+      "The async-profiler library that JVMs may load, for those it measures better than they do; `dist` of a component wins.",
+      valueName: "path"))
+  var asyncProfiler: String?
+
   @OptionGroup var symbols: SymbolOptions
   @OptionGroup var messages: MessageOptions
 
@@ -65,6 +72,12 @@ struct RunCommand: ParsableCommand {
     options.recorder.unwind = unwind
     options.recorder.unwindCachePath = RecordCommand.unwindCachePath
     options.recorder.recorderVersion = Pyrorec.version
+    do throws(JavaError) {
+      options.asyncProfiler = try asyncProfiler.map { path throws(JavaError) in try AgentLibrary(path: path) }
+    } catch {
+      console.error("\(error)")
+      throw ExitCode(ExitStatus.failed)
+    }
     do throws(AgentError) {
       try Agent(options, environment(console)).run()
     } catch {

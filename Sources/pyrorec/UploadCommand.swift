@@ -1,3 +1,4 @@
+import Agent
 import ArgumentParser
 import Base
 import Glibc
@@ -88,7 +89,8 @@ struct UploadCommand: ParsableCommand {
       header: trace.reader.header, contents: trace.contents, configuration,
       symbolizingWith: symbols.stage(for: trace, workers: workers.count))
     let recordings = TraceJava(replay.contents)
-    let javaItems = recordings.series(replay.labels(of: recordings.processes), java.options, console).flatMap { series in
+    let javaItems = recordings.series(replay.labels(of: recordings.processes), java.options, warn: { console.warning($0) }).flatMap {
+      series in
       series.profiles.map { profile in
         var own = series.labels.labels.map { UploadLabel($0.name, $0.value) }
         own = own.overridden(by: profile.labels.map { UploadLabel($0.name, $0.value) })

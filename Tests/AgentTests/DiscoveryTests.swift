@@ -56,18 +56,48 @@ struct DiscoveredTargetsTests {
   }
 }
 
-struct TargetFactsTests {
-  @Test func `targets come back from the facts of a trace, however many there are`() {
-    let many = (0..<3000).map { LabelSet(["__container_id__": "\($0)", "text": String(repeating: "ü\"", count: 20)]) }
-    let targets = ["discovery.docker.d": many, "discovery.process.p": [LabelSet(["a": "b"])], "discovery.docker.none": []]
-    let records = TargetFacts.records(targets)
-    #expect(records.count > 2)
-    #expect(records.allSatisfy { $0.value.utf8.count < 1 << 16 })
-    let facts = Dictionary(records.map { ($0.name, $0.value) }) { first, _ in first }.merging(["start.time": "1"]) { first, _ in first }
-    #expect(TargetFacts.targets(in: facts) == targets.filter { !$0.value.isEmpty })
+struct RecordedDiscoveryTests {
+  private let configuration = """
+    discovery.docker "d" {
+      host = "unix:///docker.sock"
+      refresh_interval = "10s"
+    }
+    """
+
+  private func targets(_ records: [TraceRecord]) -> [String] {
+    records.flatMap { record -> [String] in
+      guard case .targets(let more) = record else { return ["another record"] }
+      return more.targets.map { "\(more.component) \($0.map { "\($0.name)=\($0.value)" }.joined(separator: ","))" }
+    }
   }
 
-  @Test func `facts that are no targets are passed over`() {
-    #expect(TargetFacts.targets(in: ["targets.": "[]", "targets.x.y": "[]", "targets.x.0": "no json", "targets.x.1": "[1,{\"a\":2}]"]) == ["x": [LabelSet()]])
+  @Test func `a segment has what was known when it began and what came later, each once`() throws {
+    let configuration = try Reading.configuration(configuration)
+    let discovered = DiscoveredTargets()
+    let recorded = RecordedDiscovery(discovered)
+    func refresh(_ seconds: UInt64, _ found: [String]) {
+      _ = discovered.refresh(configuration, now: seconds * 1_000_000_000) { _, _ in
+        Discovered(targets: found.map { LabelSet(["__container_id__": $0]) })
+      }
+    }
+    #expect(recorded.begin(time: 1).isEmpty)
+    refresh(10, ["1"])
+    #expect(targets(recorded.take(time: 2, isLast: false)) == ["discovery.docker.d __container_id__=1"])
+    #expect(recorded.take(time: 3, isLast: false).isEmpty)
+    refresh(20, ["1", "2"])
+    #expect(targets(recorded.take(time: 4, isLast: true)) == ["discovery.docker.d __container_id__=2"])
+    // A container that has just gone has samples in the next window too.
+    refresh(30, ["1"])
+    #expect(
+      targets(recorded.begin(time: 5)) == ["discovery.docker.d __container_id__=2", "discovery.docker.d __container_id__=1"])
+  }
+
+  @Test func `a segment holds no more than its share of them`() throws {
+    let discovered = DiscoveredTargets()
+    let value = String(repeating: "v", count: 60_000)
+    _ = discovered.refresh(try Reading.configuration(configuration), now: 1) { _, _ in
+      Discovered(targets: (0..<1000).map { LabelSet(["__container_id__": "\($0)", "text": value]) })
+    }
+    #expect(targets(RecordedDiscovery(discovered).begin(time: 1)).count == RecordedDiscovery.maximumBytes / value.utf8.count + 1)
   }
 }

@@ -11,9 +11,9 @@ struct JavaProgramTests {
   /// As an ordinary user, whoever runs the tests.
   private static let ordinary = KernelAccess.isRoot ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] : []
 
-  private func jvm() throws -> RunningCommand {
+  private func jvm(_ what: String = "cpu,alloc,lock") throws -> RunningCommand {
     let source = "\(Command.repository)/fixtures/jfr/Mix.java"
-    let running = try RunningCommand(Self.ordinary + ["java", "-Dfile.encoding=UTF-8", source, "120", "cpu,alloc,lock"])
+    let running = try RunningCommand(Self.ordinary + ["java", "-Dfile.encoding=UTF-8", source, "120", what])
     // The launcher compiles first; a young JVM has no signal handlers yet.
     for _ in 0..<300 {
       usleep(100_000)
@@ -41,7 +41,10 @@ struct JavaProgramTests {
     #expect(outcome.messages.contains("process \(process) ended"), "\(outcome)")
   }
 
-  @Test(arguments: [["--java", "0x12"], ["--java", "-5"]]) func `what is no process is misuse`(_ arguments: [String]) throws {
+  @Test(arguments: [
+    ["--java", "0x12"], ["--java", "-5"], ["--java-event", "cpu"], ["--java", "--java-event", "alloc=much"],
+    ["--java", "--java-event", "cpu", "--java-event", "itimer"],
+  ]) func `what is no process is misuse`(_ arguments: [String]) throws {
     #expect(try Command.run([Command.pyrorec, "record"] + arguments).status == 64)
   }
 
@@ -75,5 +78,64 @@ struct JavaProgramTests {
     let sent = try Command.run([Command.pyrorec, "upload", "--url", "file://\(scratch.path)/sent"], directory: scratch.path)
     #expect(sent.status == 0, "\(sent)")
     #expect(DirectoryListing.names(in: "\(scratch.path)/sent").contains { $0.hasSuffix(".json") })
+  }
+
+  @Test(.enabled(if: isThere, "there is no JDK in PATH (java and javac)"))
+  func `of a JVM that is asked for one kind of events only those are recorded, and what only an agent can is said`() throws {
+    let program = try jvm()
+    let scratch = try ScratchDirectory(mode: 0o777)
+    let outcome = try Command.run(
+      Self.ordinary + [
+        Command.pyrorec, "record", "-d", "5s", "--java", "\(program.pid)", "--java-event", "alloc=1m", "--java-event", "wall",
+      ], directory: scratch.path)
+    #expect(outcome.status == 0, "\(outcome)")
+    #expect(outcome.messages.contains("not recorded: wall-clock time; only async-profiler does that"), "\(outcome)")
+    let converted = try Command.run([Command.pyrorec, "convert", "-o", "app.pb.gz"], directory: scratch.path)
+    #expect(converted.status == 0, "\(converted)")
+    let files = DirectoryListing.names(in: scratch.path).filter { $0.hasPrefix("app.java_") }
+    #expect(files == ["app.java_alloc_sample.pb.gz"], "\(converted)")
+  }
+
+  @Test(.enabled(if: isThere, "there is no JDK in PATH (java and javac)"))
+  func `an agent with pyroscope.java alone delivers what its JVM recorded, without any privilege`() throws {
+    let program = try jvm("cpu,alloc,lock,park")
+    let receiver = PushReceiver {
+      var time = timespec()
+      clock_gettime(CLOCK_REALTIME, &time)
+      return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+    let server = try LoopbackServer { request, _ in receiver.answer(request) }
+    let scratch = try ScratchDirectory(mode: 0o777)
+    try scratch.write(
+      Array(
+        """
+        pyroscope.write "w" {
+          endpoint { url = "\(server.url)" }
+        }
+        pyroscope.java "j" {
+          targets    = [{"__process_pid__" = "\(program.pid)", "service_name" = "mix", "team" = "a"}]
+          forward_to = [pyroscope.write.w.receiver]
+          profiling_config {
+            interval = "3s"
+            lock     = "1ms"
+          }
+        }
+        """.utf8), to: "agent.alloy")
+    var running = try RunningCommand(
+      Self.ordinary + [
+        Command.pyrorec, "run", "--verbose", "--drain", "60s", "--server.http.listen-addr", "none", "--spool", scratch.path + "/spool",
+        scratch.path + "/agent.alloy",
+      ])
+    for _ in 0..<600 where Set(receiver.accepted.map(\.timeNanoseconds)).count < 3 { usleep(100_000) }
+    running.send(SIGTERM)
+    let outcome = try running.finish(limit: .seconds(120))
+    #expect(outcome.status == 0, "\(outcome)")
+    #expect(outcome.messages.contains("JVM \(program.pid): recorded by jfr"), "\(outcome)")
+    let names = Set(receiver.accepted.flatMap(\.labels).filter { $0.name == "__name__" }.map(\.value))
+    #expect(names == ["process_cpu", "memory", "mutex", "block"], "\(outcome)")
+    #expect(receiver.accepted.allSatisfy { one in one.labels.contains { $0.name == "service_name" && $0.value == "mix" } })
+    #expect(receiver.accepted.allSatisfy { one in one.labels.contains { $0.name == "team" && $0.value == "a" } })
+    #expect(receiver.refusals.isEmpty)
+    #expect(DirectoryListing.names(in: scratch.path + "/spool/windows").isEmpty)
   }
 }

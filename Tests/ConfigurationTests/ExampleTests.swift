@@ -44,7 +44,9 @@ struct ExampleTests {
       ]
     }
     let profiled = try #require(configuration.profiledTargets(of: evaluation).first)
-    #expect(profiled.labels(process: 7, containerID: "") == LabelSet(["service_name": "unspecified"]))
+    #expect(
+      profiled.labels(process: 7, containerID: "")
+        == LabelSet(["service_name": "unspecified", "pyroscope_spy": "alloy.java", "jfr_event": "itimer"]))
     #expect(profiled.labels(process: 8, containerID: "") == nil)
     let config = try #require(profiled.arguments.block("profiling_config"))
     #expect(config.duration("interval") == 60_000_000_000)

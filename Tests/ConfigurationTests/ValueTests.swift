@@ -21,6 +21,8 @@ struct ValueTests {
     ("string.to_upper(\"aé\")", "[\"AÉ\"]"), ("string.to_lower(\"AÉ\")", "[\"aé\"]"), ("string.trim(\"--a-\", \"-\")", "[\"a\"]"), ("string.trim_prefix(\"abc\", \"a\")", "[\"bc\"]"),
     ("string.trim_suffix(\"abc\", \"c\")", "[\"ab\"]"), ("string.trim_space(\" a\\n\")", "[\"a\"]"), ("string.format(\"%s-%d-%05.2f|%q|%t|%%\", \"a\", 3, 1.5, \"q\", true)", "[\"a-3-01.50|\\\"q\\\"|true|%\"]"),
     ("file.path_join(\"/a\", \"../b\", \"c\")", "[\"/b/c\"]"), ("convert.nonsensitive(\"x\")", "[\"x\"]"), ("encoding.from_json(`{\"a\": [1, 2.5, null, true]}`)", "[{\"a\":[1,2.5,null,true]}]"),
+    ("encoding.from_yaml(`a: [1, 2.5, '3', x]\nb: {c: 0x1f, d: true, e: ~}`)", "[{\"a\":[1,2.5,\"3\",\"x\"],\"b\":{\"c\":31,\"d\":true,\"e\":null}}]"),
+    ("encoding.from_yaml(\"a: &x 1\")", "line 1: anchors and aliases are not read"),
     ("encoding.to_json({b = 1, a = [2]})", "[\"{\\\"a\\\":[2],\\\"b\\\":1}\"]"), ("encoding.to_base64(\"hi?\")", "[\"aGk/\"]"), ("encoding.from_base64(\"aGk/\")", "[\"hi?\"]"),
     ("encoding.to_URLbase64(\"hi?\")", "[\"aGk_\"]"), ("encoding.to_base64(\"a\")", "[\"YQ==\"]"), ("encoding.from_base64(\"YQ==\")", "[\"a\"]"), ("encoding.from_base64(\"?\")", "illegal base64 data"),
     ("encoding.url_encode(\"a b&é\")", "[\"a+b%26%C3%A9\"]"), ("encoding.url_decode(\"a+b%26\")", "[\"a b&\"]"), ("json_path(`{\"a\": {\"b\": [1, 2]}}`, \".a.b[1]\")", "[[2]]"),

@@ -41,8 +41,8 @@ final class Transcript: Sendable {
   var bytes: [UInt8] { file.withLock { $0 } }
 }
 let kept = Transcript()
-let makeTransport: ServerClient.TransportMaker = { (tls) throws(HTTPError) in
-  RecordingTransport(try CurlTransport(tls: tls)) { kept.add($0) }
+let makeTransport: ServerClient.TransportMaker = { (access) throws(HTTPError) in
+  RecordingTransport(try CurlTransport(tls: access.tls, connection: access.connection)) { kept.add($0) }
 }
 
 var live = ClusterEnvironment.live

@@ -49,6 +49,31 @@ struct JavaProfileTests {
     #expect(all["cpu"]?.profile.durationNanoseconds == 2_000_000_000)
   }
 
+  @Test func `settings that were told beside the chunks hold until others are told`() throws {
+    var recording = JavaRecording(JavaOptions())
+    for options in ["event=itimer,interval=2000000", "event=ctimer,interval=7000000"] {
+      var builder = JFRBuilder()
+      builder.execution(stack: builder.stack([("A", "a", 1, 1)]), state: 1)
+      recording.assume(options)
+      try recording.read(builder.chunk().span.bytes)
+    }
+    var wall = JFRBuilder()
+    wall.execution(stack: wall.stack([("A", "a", 1, 1)]), state: 3)
+    recording.assume("event=wall,interval=20000000")
+    try recording.read(wall.chunk().span.bytes)
+    let all = Dictionary(uniqueKeysWithValues: recording.profiles().map { ($0.metric.name, $0) })
+    #expect(values(all["cpu"]) == [9_000_000])
+    #expect(values(all["wall"]) == [20_000_000])
+  }
+
+  @Test func `a thread is the root of its stacks on request`() throws {
+    var builder = JFRBuilder()
+    builder.execution(stack: builder.stack([("A", "leaf", 1, 1), ("A", "root", 1, 1)]), state: 1)
+    var options = JavaOptions()
+    options.framesThreads = true
+    #expect(collapsed(try profiles(builder.chunk(), options)["cpu"]) == "[unknown];[main-1];A.root;A.leaf 1\n")
+  }
+
   @Test func `wall-clock samples count their own interval, beside CPU samples in the same file`() throws {
     var builder = JFRBuilder()
     builder.setting(JFRBuilder.TypeID.execution, "interval", "10000000")

@@ -86,12 +86,12 @@ struct `a JVM that cannot do everything` {
 
   @Test func `whose disk fills up while it records is let go before that ends it`() throws {
     let program = try program("mount -t tmpfs -o size=96m tmpfs /mnt", options: ["-Djava.io.tmpdir=/mnt"])
-    let recorder = JavaRecorder(named: [program.process], JavaRequest(), agent: nil)
+    let recorder = JavaRecorder(JavaOrders(.named([program.process], JavaOrder(JavaRequest()))))
     recorder.start()
     var begun: [UInt32] = []
     for _ in 0..<200 where begun.isEmpty {
       usleep(100_000)
-      begun = recorder.takeBegun()
+      begun = recorder.takeNews().begun.map(\.process)
     }
     #expect(begun == [program.process])
     let path = "/proc/\(program.process)/root/mnt/fill"
@@ -99,8 +99,9 @@ struct `a JVM that cannot do everything` {
     try file.write([UInt8](repeating: 1, count: 80 << 20).borrowedBytes, path: path)
     for _ in 0..<200 where !recorder.hasEnded { usleep(100_000) }
     #expect(recorder.hasEnded)
-    #expect(recorder.takeChunks().count == 1, "what was recorded until then is kept")
-    #expect(recorder.takeMessages().contains { $0.isWarning && $0.text.contains("MiB left in /mnt") })
+    let news = recorder.takeNews()
+    #expect(news.chunks.count == 1, "what was recorded until then is kept")
+    #expect(news.messages.contains { $0.isWarning && $0.text.contains("MiB left in /mnt") })
     #expect(try JavaTarget(process: program.process).isRunning)
     #expect(!program.output.contains("irrecoverable"))
   }

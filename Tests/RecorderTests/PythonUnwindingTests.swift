@@ -164,7 +164,7 @@ import Unwind
     func translate() throws -> (frames: [UInt64], names: [String]) {
       var records: [CodeRecord] = []
       let bytes = found.frames.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64($0 * 8)) } }
-      let frames = watch.translate(bytes.borrowedBytes, of: process, into: &records)
+      let frames = watch.translate(bytes.borrowedBytes, of: process, at: 0, into: &records)
       return (try #require(frames), records.map(\.name))
     }
     let first = try translate()
@@ -175,5 +175,80 @@ import Unwind
     let second = try translate()
     #expect(second.names == first.names)
     #expect(second.frames == first.frames)
+  }
+
+  @Test("code that the sampler did not look at again has its name as long as it is there, and after the process ended")
+  func unchecked() throws {
+    let memory = PythonMemory()
+    let unchecked = try memory.unwind().frames.enumerated().map { index, word in
+      // Of the first frame, whose two words are the second and the third.
+      index == 2 ? word | PYROREC_FRAME_UNCHECKED : word
+    }
+    var regions = memory.regions
+    let watch = InterpreterWatch(processes: -1) { _ in regions }
+    let images = ImageTable(opener: NoImages())
+    let image = images.image(
+      process: 7, start: HandMadeStack.code, byteCount: 0x3000, path: "/usr/bin/python3.12", device: 1, inode: 2, generation: 0)
+    let process = RecordedProcess(pid: 7, facts: ProcessFacts(), startTime: 1, scannedAt: 0, programTime: 0)
+    process.interpreter = RunningInterpreter(try PythonMemory.process, image: image, bias: HandMadeStack.code)
+    func place(at time: UInt64) throws -> InterpreterPlace {
+      var records: [CodeRecord] = []
+      let bytes = unchecked.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64($0 * 8)) } }
+      let frames = try #require(watch.translate(bytes.borrowedBytes, of: process, at: time, into: &records))
+      return try #require(InterpreterWord.parse(frames[1])).place
+    }
+    let first = try place(at: .max)
+    #expect(first.code == 1)
+    #expect(try place(at: .max) == first)
+    var changed = memory
+    changed.write(PythonMemory.code(2) + 88, 1)
+    regions = changed.regions
+    // It was seen to be there later than that.
+    #expect(try place(at: 0) == first)
+    let replaced = InterpreterPlace(code: 0, instruction: UInt32(InterpreterFailure.codeReplaced.rawValue))
+    #expect(try place(at: .max) == replaced)
+    #expect(try place(at: .max) == replaced)
+    regions = memory.regions
+    #expect(try place(at: .max) == first)
+    regions = RecordedMemory()
+    #expect(try place(at: .max) == first)
+  }
+
+  @Test("code is told apart by what its names say, however long, where every pointer is the same again")
+  func names() throws {
+    var layout = try #require(PythonLayout.table(PythonVersion(3, 11)))
+    layout.code.version = nil
+    func cookie(_ name: [UInt8], ascii: Bool = true, file: String = "/app/main.py", hash: UInt64 = .max) -> UInt64? {
+      var memory = RecordedMemory()
+      func text(_ bytes: [UInt8], _ ascii: Bool) -> [UInt8] {
+        var object = [UInt8](repeating: 0, count: 16)
+        for word in [UInt64(bytes.count), hash, ascii ? 1 << 2 | 3 << 5 : 1 << 2 | 1 << 5, 0] {
+          object += (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64($0 * 8)) }
+        }
+        return object + (ascii ? [] : [UInt8](repeating: 0, count: 24)) + bytes
+      }
+      // Nothing lies behind the last one.
+      memory.append(text(name, ascii), at: ProcessAddress(0x1000))
+      memory.append(text(Array(file.utf8), true), at: ProcessAddress(0x2000))
+      var code = [UInt8](repeating: 7, count: layout.code.byteCount)
+      for (offset, pointer) in [(layout.code.qualifiedName ?? 0, 0x10), (layout.code.file, 0x20)] {
+        for place in 0..<8 { code[offset + place] = place == 1 ? UInt8(pointer) : 0 }
+      }
+      return PythonCode.cookie(of: code, layout, memory)
+    }
+    let long = [UInt8](repeating: 97, count: 300)
+    var names: [[UInt8]] = [[], Array("f".utf8), Array("g".utf8), Array("c12.run".utf8), Array("c13.run".utf8), long]
+    for index in [0, 39, 260, 299] {
+      var other = long
+      other[index] = 98
+      names.append(other)
+    }
+    names.append(Array(long.dropLast()))
+    var cookies = names.map { cookie($0) } + names[1..<6].map { cookie($0, ascii: false) }
+    cookies.append(cookie(names[1], file: "/app/other.py"))
+    cookies.append(cookie(names[1], file: "/app/module_000012.py"))
+    cookies.append(cookie(names[1], file: "/app/module_000013.py"))
+    #expect(!cookies.contains(nil))
+    #expect(Set(cookies).count == cookies.count)
   }
 }

@@ -95,6 +95,39 @@ struct ReplayTests {
     #expect(made.first?.profile.total(ofType: 0) == 10_000_000)
   }
 
+  @Test func `samples say which thread and process they are of, and leave the kernel out, where that is asked for`() throws {
+    var builder = TraceBuilder()
+    let process = builder.process(100)
+    let space = builder.addressSpace(of: process)
+    builder.map(builder.image("/usr/bin/app"), into: space, at: 0x400000)
+    let stack = builder.stack(in: space, [0x400100])
+    for name in ["worker", "main"] {
+      let thread = builder.thread(of: process, name)
+      builder.sample(thread, stack, kernel: builder.kernelStack([0xffff_ffff_8100_0011]), count: 2)
+      builder.sample(thread, .empty, kernel: builder.kernelStack([0xffff_ffff_8100_0011]))
+    }
+    func text(_ marks: SampleMarks) throws -> [String] {
+      let made = replay(builder).profiles(labels: [process.rawValue: LabelSet(["service_name": "shop"])], marks: marks)
+      let profile = try #require(made.first?.profile)
+      #expect(profile.total(ofType: 0) == 60_000_000)
+      return String(decoding: CollapsedFormat.encode(profile, FormatOptions()), as: UTF8.self).split(separator: "\n").map(String.init)
+    }
+    var marks = SampleMarks()
+    marks.showsKernelFrames = false
+    #expect(try text(marks).sorted() == ["[kernel] 2", "app+0x401100 4"])
+    marks.framesComm = true
+    #expect(try text(marks).sorted() == ["main 1", "main;app+0x401100 2", "worker 1", "worker;app+0x401100 2"])
+    marks = SampleMarks()
+    marks.labelsComm = true
+    marks.labelsProcess = true
+    let made = replay(builder).profiles(labels: [process.rawValue: LabelSet(["service_name": "shop"])], marks: marks)
+    let profile = try #require(made.first?.profile)
+    let labels = (0..<profile.samples.count).map { index in
+      profile.samples.labels(index).map { "\(profile.strings[$0.key])=\(profile.strings[$0.text])" }.joined(separator: ",")
+    }
+    #expect(Set(labels) == ["comm=main,pid=100", "comm=worker,pid=100"] && labels.count == 4)
+  }
+
   @Test func `a mapping that takes the place of another holds for the new space only`() {
     var builder = TraceBuilder()
     let process = builder.process()

@@ -59,6 +59,46 @@ struct SegmentFileTests {
     try writer.close()
   }
 
+  @Test(.enabled(if: KernelAccess.isRoot, "only root can mount a small file system"))
+  func `what a full disk has no room for waits, and is there when there is room again`() throws {
+    let scratch = try ScratchDirectory()
+    let mounted = try Command.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", scratch.path])
+    // A container may forbid it; what is tested is not the mount.
+    guard mounted.status == 0 else { return }
+    defer { _ = try? Command.run(["umount", "-l", scratch.path]) }
+    let path = scratch.path + "/trace.seg"
+    let writer = try SegmentWriter(path: path, header: SampleRecords.header, patience: 1 << 20)
+    func samples(_ second: UInt64) -> TraceRecord {
+      .samples(
+        SampleBatch(
+          samples: (0..<1000).map {
+            Sample(
+              cpu: 0, timeMicroseconds: second * 1_000_000 + UInt64($0), thread: ThreadHandle(1), userStack: .empty, kernelStack: .empty,
+              event: EventHandle(0), weight: 1, result: 0)
+          }))
+    }
+    try writer.append(samples(1))
+    try writer.flush()
+    let other = scratch.path + "/other"
+    _ = try Command.run(["dd", "if=/dev/zero", "of=\(other)", "bs=64k"])
+    for second in 2..<5 {
+      try writer.append(samples(UInt64(second)))
+      try writer.flush()
+    }
+    #expect(writer.unwritten.samples == 3000)
+    unlink(other)
+    try writer.append(samples(5))
+    try writer.flush()
+    #expect(writer.unwritten.samples == 0 && writer.unwritten.byteCount == 0)
+    try writer.close()
+    var times: [UInt64] = []
+    let reader = try SegmentReader(path: path)
+    _ = try reader.forEachFrame(kinds: .all, workers: 1) { frame in
+      for case .samples(let batch) in frame.records { times += batch.samples.map { $0.timeMicroseconds / 1_000_000 } }
+    }
+    #expect(reader.isClosed && times.count == 5000 && times == times.sorted())
+  }
+
   @Test func `a record larger than a frame is written in parts`() throws {
     let path = directory.file("trace.seg")
     let writer = try SegmentWriter(path: path, header: SampleRecords.header)

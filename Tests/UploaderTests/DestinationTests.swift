@@ -52,7 +52,7 @@ private func open(_ url: String, _ change: (inout DestinationOptions) -> Void = 
   ("", "", ""), ("f", "", "Zg=="), ("fo", "", "Zm8="), ("foo", "", "Zm9v"), ("foobar", "", "Zm9vYmFy"),
 ])
 func `base64 is that of RFC 4648`(text: String, _: String, expected: String) {
-  #expect(Credentials.base64(Array(text.utf8)) == expected)
+  #expect(Base64.encode(Array(text.utf8)) == expected)
 }
 
 @Test func `credentials become a header and never a text`() throws {

@@ -21,4 +21,4 @@ _Static_assert(sizeof(struct pyrorec_unwind_mapping) == 32, "unwind mapping");
 _Static_assert(sizeof(struct pyrorec_unwind_mappings) == 4 << 20, "unwind mappings");
 _Static_assert(sizeof(struct pyrorec_unwind_process) == 16, "unwind process");
 _Static_assert(sizeof(struct pyrorec_unwind_state) == 296, "unwind state");
-_Static_assert(sizeof(struct pyrorec_python_process) == 144, "python process");
+_Static_assert(sizeof(struct pyrorec_python_process) == 152, "python process");

@@ -16,6 +16,7 @@ struct host_environment {
 	const struct pyrorec_host_memory *memory;
 	u64 *frames;
 	struct unwind_remembered remembered[2 * REMEMBERED];
+	struct unwind_python_code codes[2 * REMEMBERED];
 	/* Of the stack, up to the end of what was looked at. */
 	u64 stack_used;
 };
@@ -115,6 +116,17 @@ static int environment_read_structure(environment env, void *to, u32 bytes, u64 
 static u64 environment_thread_pointer(environment env)
 {
 	return env->memory->thread_pointer;
+}
+
+static u64 environment_time(environment env)
+{
+	(void)env;
+	return 0;
+}
+
+static struct unwind_python_code *environment_codes(environment env, u64 code)
+{
+	return &env->codes[(code * 0x9e3779b97f4a7c15ull >> 59) % REMEMBERED * 2];
 }
 
 static int environment_is_news(environment env, u64 code)

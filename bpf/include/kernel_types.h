@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /*
  * The few fields of kernel structures that are read, relocated at load time by the running kernel's BTF
- * (CO-RE): the order and the rest of each structure do not matter here.
+ * (CO-RE): the order and the rest of each structure do not matter here. Their names stand in KernelTypeExcerpt.swift too.
  */
 #ifndef PYROREC_KERNEL_TYPES_H
 #define PYROREC_KERNEL_TYPES_H

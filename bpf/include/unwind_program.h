@@ -16,7 +16,10 @@ static long step_once(__u32 index, void *context)
 	__u32 cpu = ((struct unwind_call *)context)->cpu;
 	struct unwind_scratch *scratch = bpf_map_lookup_elem(&unwind_scratches, &cpu);
 
-	return scratch ? unwind_step(scratch, &scratch->unwinder) : 1;
+	u64 ended = scratch ? unwind_step(scratch, &scratch->unwinder) : 1;
+	/* The verifier wants to see that it is 0 or 1, and does not know what global functions return. */
+	UNWIND_OPAQUE(ended);
+	return ended & 1;
 }
 
 /* The frames found; `result` of the sample is set. */

@@ -6,7 +6,7 @@
 #ifndef PYROREC_PYTHON_H
 #define PYROREC_PYTHON_H
 
-#include "../unwind/unwinder.h"
+#include "python_code.h"
 
 /* Frames that own no code object are pointed to with a mark in the low bits (3.14). */
 #define PYTHON_POINTER (~7ull)
@@ -19,19 +19,6 @@ UNWIND_INLINE int python_runs_at(const struct pyrorec_python_process *p, u64 add
 			return 1;
 	}
 	return 0;
-}
-
-UNWIND_INLINE u64 python_field(const u8 *bytes, u32 offset)
-{
-	u64 value;
-	offset &= PYROREC_PYTHON_BYTES - 1;
-	__builtin_memcpy(&value, &bytes[offset], 8);
-	return value;
-}
-
-UNWIND_INLINE u32 python_count(u32 bytes)
-{
-	return bytes < PYROREC_PYTHON_BYTES ? bytes : PYROREC_PYTHON_BYTES;
 }
 
 /* The call of the evaluation function is done with: on with its caller. */
@@ -53,10 +40,12 @@ UNWIND_INLINE void python_push(environment env, struct unwinder *u, u64 code, u6
 }
 
 /* Says why, and leaves the native frame where the interpreter's would stand. */
-UNWIND_INLINE int python_fail(environment env, struct unwinder *u, u32 reason)
+UNWIND_ASIDE int python_fail(environment env, struct unwinder *u, u32 reason)
 {
 	u32 count;
 
+	if (!env || !u)
+		return 1;
 	/* Once a stack: what was not found for the innermost call is not found for the others. */
 	if (!u->python.failed)
 		python_push(env, u, 0, reason);
@@ -159,47 +148,6 @@ UNWIND_INLINE int python_find_thread(environment env, struct unwinder *u)
 		return 0;
 	}
 	return python_fail(env, u, PYROREC_INTERPRETER_UNREADABLE);
-}
-
-/* Cookies hold for one sample: what a frame of it runs stays until it ends. */
-UNWIND_INLINE int python_cookie(environment env, struct unwinder *u, u64 code, u64 *cookie)
-{
-	struct unwind_python *python = &u->python;
-	const struct pyrorec_python_process *p = &python->process;
-	struct unwind_python_code *known =
-		&python->codes[(u32)(code * 0x9e3779b97f4a7c15ull >> 58) & (UNWIND_PYTHON_CODES - 1)];
-	u64 found = 0, word, file;
-
-	if (known->code == code && known->sample == python->sample) {
-		*cookie = known->cookie;
-		return 0;
-	}
-	if (environment_read_structure(env, python->bytes, python_count(p->code_bytes), code))
-		return PYROREC_INTERPRETER_UNREADABLE;
-	if (p->code_type && python_field(python->bytes, p->object_type) != p->code_type)
-		return PYROREC_INTERPRETER_NO_CODE;
-#pragma unroll
-	for (int i = 0; i < PYROREC_PYTHON_COOKIE_WORDS; i++)
-		found += pyrorec_cookie_word(i, python_field(python->bytes, p->cookie_words[i]));
-	if (p->code_name != PYROREC_OFFSET_NONE) {
-		word = python_field(python->bytes, p->code_name);
-		file = python_field(python->bytes, p->code_file);
-		/* Of the file's the length before it too: it need not have been asked for its hash. */
-		if (environment_read_structure(env, &word, 8, word + p->string_hash) ||
-		    environment_read_structure(env, python->bytes, 16, file + p->string_hash - 8))
-			return PYROREC_INTERPRETER_UNREADABLE;
-		found += pyrorec_cookie_word(PYROREC_PYTHON_COOKIE_WORDS, word);
-		found += pyrorec_cookie_word(PYROREC_PYTHON_COOKIE_WORDS + 1, python_field(python->bytes, 0));
-		found += pyrorec_cookie_word(PYROREC_PYTHON_COOKIE_WORDS + 2, python_field(python->bytes, 8));
-	}
-	found = pyrorec_cookie(found);
-	if (environment_is_news(env, code ^ found << 20 ^ u->generation << 40))
-		python->has_news = 1;
-	known->code = code;
-	known->cookie = found;
-	known->sample = python->sample;
-	*cookie = found;
-	return 0;
 }
 
 /*
@@ -308,15 +256,17 @@ UNWIND_INLINE int python_take_frame(environment env, struct unwinder *u)
 	failure = python_cookie(env, u, code, &cookie);
 	if (failure)
 		return python_fail(env, u, failure);
-	python_push(env, u, code, cookie << PYROREC_INSTRUCTION_BITS | at);
+	python_push(env, u, code, cookie | at);
 	python->frame = previous;
 	if (p->style == PYROREC_PYTHON_FRAME_A_CALL || (p->style == PYROREC_PYTHON_ENTRY_FLAG && entry))
 		return python_end(u);
 	return 0;
 }
 
-UNWIND_INLINE int python_step(environment env, struct unwinder *u)
+UNWIND_ASIDE int python_step(environment env, struct unwinder *u)
 {
+	if (!env || !u)
+		return 1;
 	if (u->python.failed)
 		return python_fail(env, u, 0);
 	if (u->python.phase != UNWIND_PYTHON_FRAMES)

@@ -27,10 +27,15 @@ UNWIND_INLINE int unwind_begin_scan(struct unwinder *u)
 }
 
 /* Goes on by a guess, because of `reason`. */
-UNWIND_INLINE int unwind_guess(environment env, struct unwinder *u, u32 reason)
+UNWIND_ASIDE int unwind_guess(environment env, struct unwinder *u, u32 reason)
 {
-	struct pyrorec_unwind_state *s = &u->state;
-	u64 fp = s->fp, caller_fp, pc;
+	struct pyrorec_unwind_state *s;
+	u64 fp, caller_fp, pc;
+
+	if (!env || !u)
+		return 1;
+	s = &u->state;
+	fp = s->fp;
 
 	u->reason = reason;
 	u->can_scan_on = 0;

@@ -15,6 +15,7 @@ struct unwind_thread_entry {
 };
 
 #define UNWIND_THREAD_BITS 8
+#define UNWIND_PYTHON_CODE_BITS 11
 /* Codes that were seen lately, by the numbers that stand for them. */
 #define UNWIND_NEWS_BITS 12
 /* At most so often is the recorder woken for code that may soon be gone: nanoseconds. */
@@ -30,6 +31,8 @@ struct unwind_scratch {
 	/* Two that share a line of the CPU's cache, for each of so many addresses. */
 	struct unwind_remembered remembered[1 << UNWIND_REMEMBERED_BITS] __attribute__((aligned(64)));
 	struct unwind_thread_entry threads[1 << UNWIND_THREAD_BITS];
+	/* Two for each of so many addresses. */
+	struct unwind_python_code python_codes[1 << UNWIND_PYTHON_CODE_BITS] __attribute__((aligned(64)));
 	u64 codes[1 << UNWIND_NEWS_BITS];
 	/* When the recorder was woken for some, and whether there are others since. */
 	u64 told_news;
@@ -163,6 +166,17 @@ UNWIND_INLINE u64 environment_thread_pointer(environment env)
 #else
 	return task->thread.fsbase;
 #endif
+}
+
+UNWIND_INLINE u64 environment_time(environment env)
+{
+	return env->sample.time;
+}
+
+UNWIND_INLINE struct unwind_python_code *environment_codes(environment env, u64 code)
+{
+	u32 index = (u32)(code * 0x9e3779b97f4a7c15ull >> (64 - UNWIND_PYTHON_CODE_BITS));
+	return &env->python_codes[index & ((1 << UNWIND_PYTHON_CODE_BITS) - 2)];
 }
 
 UNWIND_INLINE int environment_is_news(environment env, u64 code)

@@ -11,6 +11,8 @@ UNWIND_ASIDE int unwind_move_window(environment env, struct unwinder *u, u64 add
 	/* To the end of the page, because the next one may not be there, and a read is all or nothing. */
 	u64 bytes = UNWIND_WINDOW_BYTES - (address & (UNWIND_WINDOW_BYTES - 1));
 
+	if (!env || !u)
+		return 1;
 	if (bytes < UNWIND_WINDOW_LEAST)
 		bytes = UNWIND_WINDOW_BYTES;
 	u->window_reach = 0;
@@ -29,9 +31,7 @@ UNWIND_INLINE int unwind_in_window(const struct unwinder *u, u64 address)
 /* The word at `address`, which is in the window. */
 UNWIND_INLINE u64 unwind_window_word(const struct unwinder *u, u64 address)
 {
-	u64 value;
-	__builtin_memcpy(&value, &u->window[(address - u->window_base) & (UNWIND_WINDOW_BYTES - 1)], 8);
-	return value;
+	return unwind_load(&u->window[(address - u->window_base) & (UNWIND_WINDOW_BYTES - 1)]);
 }
 
 /* UNWIND_WORD_READS: Benchmarks/ also measure what it costs to read every word by itself. */
@@ -49,25 +49,34 @@ UNWIND_INLINE int unwind_word(environment env, struct unwinder *u, u64 address, 
 	return 0;
 }
 
-/* 0 when `*ra` is the word at `ra_address` and, if that is wanted, `*fp` the one at `fp_address`; else neither may be used. */
+/* Moves the window to where both are in it; 0 when they are. */
+UNWIND_ASIDE int unwind_move_over(environment env, struct unwinder *u, u64 one, u64 other)
+{
+	/* From the lower of the two on: the next frames lie above. */
+	u64 lower = other < one ? other : one;
+
+	if (!env || !u)
+		return 1;
+	return unwind_move_window(env, u, lower) || !unwind_in_window(u, one) || !unwind_in_window(u, other);
+}
+
+/* 0 when `*ra` is the word at `ra_address` and `*fp` the one at `fp_address`; else neither may be used. */
 UNWIND_INLINE int unwind_two_words(
-	environment env, struct unwinder *u, u64 ra_address, u64 *ra, u64 fp_address, u64 *fp, u32 wants_fp)
+	environment env, struct unwinder *u, u64 ra_address, u64 *ra, u64 fp_address, u64 *fp)
 {
 #ifdef UNWIND_WORD_READS
-	return environment_read(env, ra, 8, ra_address) || (wants_fp && environment_read(env, fp, 8, fp_address));
+	*fp = 0;
+	return environment_read(env, ra, 8, ra_address) ||
+	       (fp_address != ra_address && environment_read(env, fp, 8, fp_address));
 #endif
 	if (!unwind_in_window(u, ra_address) || !unwind_in_window(u, fp_address)) {
-		/* From the lower of the two on: the next frames lie above. */
-		u64 lower = fp_address < ra_address ? fp_address : ra_address;
-		if (unwind_move_window(env, u, lower) || !unwind_in_window(u, ra_address) || !unwind_in_window(u, fp_address))
+		if (unwind_move_over(env, u, ra_address, fp_address))
 			return 1;
 	}
 	environment_use(env, ra_address, 8);
+	environment_use(env, fp_address, 8);
 	*ra = unwind_window_word(u, ra_address);
-	if (wants_fp) {
-		environment_use(env, fp_address, 8);
-		*fp = unwind_window_word(u, fp_address);
-	}
+	*fp = unwind_window_word(u, fp_address);
 	return 0;
 }
 

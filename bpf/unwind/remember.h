@@ -6,18 +6,18 @@
 #ifndef PYROREC_UNWIND_REMEMBER_H
 #define PYROREC_UNWIND_REMEMBER_H
 
+#include "../interpreters/interpreters.h"
 #include "rules.h"
 
 /* What is remembered of `address`, or null. */
 UNWIND_INLINE const struct unwind_remembered *unwind_recall(environment env, struct unwinder *u, u64 address)
 {
 	const struct unwind_remembered *known = environment_remembered(env, address);
+	u64 difference = (known->address ^ address) | (known->meaning >> 16 ^ u->generation);
 
-	if (known[0].address == address && known[0].meaning >> 16 == u->generation)
-		return &known[0];
-	if (known[1].address == address && known[1].meaning >> 16 == u->generation)
-		return &known[1];
-	return 0;
+	/* The other one if there is a difference; without a branch, as is all that every frame does. */
+	known += unwind_if(difference | -difference, 1);
+	return known->address == address && known->meaning >> 16 == u->generation ? known : 0;
 }
 
 /* Of the two places for an address the first is the one that was found last. */
@@ -30,6 +30,9 @@ UNWIND_INLINE void unwind_remember(environment env, struct unwinder *u, u64 addr
 	known->address = address;
 	known->meaning = u->generation << 16 | (number & 0xffff);
 	known->is_plain = 0;
+	known->interpreter = u->python.tag;
+	if (interpreter_runs_at(u, address))
+		return;
 	if (number >= PYROREC_RULE_FIRST)
 		rule = environment_rule(env, number - PYROREC_RULE_FIRST);
 	if (!rule || rule->cfa_kind != PYROREC_CFA_REGISTER || rule->ra_kind != PYROREC_VALUE_AT_CFA ||
@@ -48,15 +51,14 @@ UNWIND_INLINE void unwind_remember(environment env, struct unwinder *u, u64 addr
 UNWIND_INLINE int unwind_plainly(environment env, struct unwinder *u, const struct unwind_remembered *known)
 {
 	struct pyrorec_unwind_state *s = &u->state;
-	u64 cfa = (known->cfa_is_fp ? s->fp : s->sp) + (s64)known->cfa_offset;
-	u64 pc = 0, fp = s->fp;
+	u64 cfa = s->sp + ((s->fp - s->sp) & -(u64)known->cfa_is_fp) + (s64)known->cfa_offset;
+	u64 pc = 0, fp = 0;
 
-	if (unwind_two_words(
-		    env, u, cfa + (s64)known->ra_offset, &pc, cfa + (s64)known->fp_offset, &fp, known->saves_fp))
+	if (unwind_two_words(env, u, cfa + (s64)known->ra_offset, &pc, cfa + (s64)known->fp_offset, &fp))
 		return -1;
 	environment_push(env, u->frame_count, s->pc);
 	u->frame_count += 1;
-	s->fp = fp;
+	s->fp += (fp - s->fp) & -(u64)known->saves_fp;
 	return unwind_return(u, pc, cfa);
 }
 
@@ -74,7 +76,7 @@ UNWIND_INLINE int unwind_quickly(environment env, struct unwinder *u)
 		if (u->frame_count >= PYROREC_MAX_USER_FRAMES)
 			return -1;
 		known = unwind_recall(env, u, u->state.pc - (u->state.flags & PYROREC_STATE_RETURN_ADDRESS));
-		if (!known || !known->is_plain)
+		if (!known || !known->is_plain || known->interpreter != u->python.tag)
 			return -1;
 		result = unwind_plainly(env, u, known);
 		if (result)

@@ -163,11 +163,15 @@ UNWIND_INLINE int unwind_by_rule(environment env, struct unwinder *u, const stru
 	return unwind_return(u, pc, cfa);
 }
 
-UNWIND_INLINE int unwind_by_number(environment env, struct unwinder *u, u32 number)
+UNWIND_ASIDE int unwind_by_number(environment env, struct unwinder *u, u32 number)
 {
-	struct pyrorec_unwind_state *s = &u->state;
+	struct pyrorec_unwind_state *s;
 	const struct pyrorec_unwind_rule *rule;
 	u64 value;
+
+	if (!env || !u)
+		return 1;
+	s = &u->state;
 
 	if (number >= PYROREC_RULE_FIRST) {
 		rule = environment_rule(env, number - PYROREC_RULE_FIRST);

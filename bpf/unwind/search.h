@@ -5,25 +5,6 @@
 
 #include "unwinder.h"
 
-/* A number whose highest bit is set when a < b, for numbers below 2^63. */
-UNWIND_INLINE u64 unwind_less(u64 a, u64 b)
-{
-	u64 difference = a - b;
-	UNWIND_OPAQUE(difference);
-	return difference;
-}
-
-/*
- * `step` when the highest bit of `condition` is set, else 0. A multiplication: kernels from 6.18 look at an arithmetic shift
- * that is followed by an "and" as the branch that it stands for, and follow both ways of it.
- */
-UNWIND_INLINE u64 unwind_if(u64 condition, u64 step)
-{
-	u64 bit = condition >> 63;
-	UNWIND_OPAQUE(bit);
-	return step * bit;
-}
-
 /* How many of the slice's mappings begin below `address`, which is below 2^63. */
 UNWIND_INLINE u64 unwind_mappings_before(environment env, u32 first, u32 count, u64 address)
 {

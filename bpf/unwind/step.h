@@ -67,10 +67,8 @@ UNWIND_INLINE int unwind_step(environment env, struct unwinder *u)
 
 	if (u->mode == UNWIND_INTERPRETER)
 		return interpreter_step(env, u);
-	/*
-	 * Whether a caller that was searched for is the right one the long way finds out, and which frames run an interpreter.
-	 */
-	if (u->mode == UNWIND_STEP && !u->is_unproven && !u->python.is_there) {
+	/* Whether a caller that was searched for is the right one the long way finds out. */
+	if (u->mode == UNWIND_STEP && !u->is_unproven) {
 		found = unwind_quickly(env, u);
 		if (found >= 0)
 			return found;
@@ -94,6 +92,9 @@ UNWIND_INLINE int unwind_step(environment env, struct unwinder *u)
 	} else {
 		address = s->pc - (s->flags & PYROREC_STATE_RETURN_ADDRESS);
 		known = unwind_recall(env, u, address);
+		/* The interpreter was found since: remembered anew. */
+		if (known && known->interpreter != u->python.tag)
+			known = 0;
 	}
 	if (known) {
 		found = known->meaning & 0xffff;

@@ -29,8 +29,16 @@ typedef __u64 u64;
 typedef __s64 s64;
 
 #define UNWIND_INLINE static inline __attribute__((always_inline))
-/* What is seldom needed stands once, out of the way: code that is run must come into the caches first. */
+/*
+ * What is seldom needed stands once, out of the way: code that is run must come into the caches first. In the kernel it is a
+ * global function, which the verifier looks at once by itself, whoever calls it and in whatever state: a program that is one
+ * piece takes it several times as long. Of the pointers it is handed it knows there what they point to, if not null.
+ */
+#if defined(__bpf__)
+#define UNWIND_ASIDE __attribute__((noinline))
+#else
 #define UNWIND_ASIDE static __attribute__((noinline))
+#endif
 
 /*
  * Searches compute with a sign instead of branching: where the verifier would follow both ways of every branch of every
@@ -38,12 +46,47 @@ typedef __s64 s64;
  */
 #define UNWIND_OPAQUE(value) __asm__ volatile("" : "+r"(value))
 
+/* A number whose highest bit is set when a < b, for numbers below 2^63. */
+UNWIND_INLINE u64 unwind_less(u64 a, u64 b)
+{
+	u64 difference = a - b;
+	UNWIND_OPAQUE(difference);
+	return difference;
+}
+
+/*
+ * `step` when the highest bit of `condition` is set, else 0. A multiplication: kernels from 6.18 look at an arithmetic shift
+ * that is followed by an "and" as the branch that it stands for, and follow both ways of it.
+ */
+UNWIND_INLINE u64 unwind_if(u64 condition, u64 step)
+{
+	u64 bit = condition >> 63;
+	UNWIND_OPAQUE(bit);
+	return step * bit;
+}
+
 /* What is read after it is read after it: aarch64 and the compiler may see it otherwise. BPF has no such fence for loads. */
 #if defined(__bpf__)
 #define UNWIND_ACQUIRE() __asm__ volatile("" : : : "memory")
 #else
 #define UNWIND_ACQUIRE() __atomic_thread_fence(__ATOMIC_ACQUIRE)
 #endif
+
+/*
+ * A word wherever it lies. Both machines' kernels let a program read it as it is; where the compiler is not told so, it puts it
+ * together of eight bytes.
+ */
+UNWIND_INLINE u64 unwind_load(const u8 *bytes)
+{
+#if defined(__bpf__)
+	typedef u64 __attribute__((may_alias)) word;
+	return *(const word *)bytes;
+#else
+	u64 value;
+	__builtin_memcpy(&value, bytes, 8);
+	return value;
+#endif
+}
 
 /* Stack bytes read at a time. */
 #define UNWIND_WINDOW_BYTES 4096
@@ -60,7 +103,10 @@ typedef __s64 s64;
 	(PYROREC_MAX_USER_WORDS + UNWIND_SCAN_WORDS + UNWIND_SWITCH_WORDS + UNWIND_PYTHON_THREADS_LIMIT + 8)
 /* Room for a page of an interpreter's frames, and one that begins at its end. A power of two. */
 #define UNWIND_PYTHON_WINDOW 8192
-#define UNWIND_PYTHON_CODES 64
+#define UNWIND_PYTHON_FILES 16
+/* Code that was the same for so long is looked at again after so much time: nanoseconds. */
+#define UNWIND_PYTHON_SETTLED 1000000000ull
+#define UNWIND_PYTHON_CHECK 100000000ull
 /* A thread's stack is not larger than this where what lies above it matters. */
 #define UNWIND_GUESS_STACK (1ull << 30)
 
@@ -82,7 +128,8 @@ struct unwind_remembered {
 	u8 is_plain;
 	u8 cfa_is_fp;
 	u8 saves_fp;
-	u8 reserved;
+	/* `python.tag` when it was found: a frame that runs the interpreter is never plain. */
+	u8 interpreter;
 };
 
 enum unwind_mode {
@@ -117,9 +164,25 @@ enum unwind_python_phase {
 	UNWIND_PYTHON_FRAMES = 3,
 };
 
+/* A code object that was seen, in samples before too. */
 struct unwind_python_code {
 	u64 code;
 	u64 cookie;
+	/* The last sample it was in, and the address space. */
+	u64 sample;
+	u64 generation;
+	/* The word with its version (3.12 and later). */
+	u64 version;
+	/* Since when it is there, when it was looked at last, and whether that was before this sample: nanoseconds. */
+	u64 since;
+	u64 checked;
+	u64 unchecked;
+};
+
+/* The name of a file that was looked at in that sample. */
+struct unwind_python_file {
+	u64 file;
+	u64 sum;
 	u64 sample;
 };
 
@@ -131,7 +194,11 @@ struct unwind_python {
 	u32 failed;
 	/* Whether a frame runs code that nobody may have read yet. */
 	u32 has_news;
-	u32 reserved;
+	/*
+	 * Stands for where the interpreter's code lies; 0 for no interpreter. That is known a moment after the mappings are, without
+	 * a new generation.
+	 */
+	u32 tag;
 	u32 threads_left;
 	/* Never given twice on this CPU. */
 	u64 sample;
@@ -155,7 +222,7 @@ struct unwind_python {
 	u64 window_bytes;
 	u8 bytes[PYROREC_PYTHON_BYTES + 8];
 	u8 window[UNWIND_PYTHON_WINDOW + PYROREC_PYTHON_BYTES + 8];
-	struct unwind_python_code codes[UNWIND_PYTHON_CODES];
+	struct unwind_python_file files[UNWIND_PYTHON_FILES];
 };
 
 struct unwinder {
@@ -225,6 +292,7 @@ UNWIND_INLINE void unwind_begin(struct unwinder *u)
 	u->window_base = 0;
 	u->window_reach = 0;
 	u->python.is_there = 0;
+	u->python.tag = 0;
 	u->python.has_news = 0;
 }
 
@@ -234,6 +302,7 @@ UNWIND_INLINE void unwind_begin_python(struct unwinder *u)
 	struct unwind_python *python = &u->python;
 
 	python->is_there = 1;
+	python->tag = (python->process.begin[0] >> 12 & 0xff) | 1;
 	python->phase = 0;
 	python->failed = 0;
 	python->sample += 1;

@@ -26,19 +26,26 @@ package final class DiscoveredTargets: Sendable {
     var before: [String: [LabelSet]] = [:]
     var due: [String: UInt64] = [:]
     var problems: [String: String] = [:]
+    /// Counts refreshes.
+    var refreshes: UInt64 = 0
+
+    var all: [String: [LabelSet]] {
+      current.merging(before) { now, before in
+        let known = Set(now)
+        return before.filter { !known.contains($0) } + now
+      }
+    }
   }
   private let state = Mutex(State())
 
   package init() {}
 
   /// By component, those of the refresh before first: of two targets about one thing the later counts.
-  package var all: [String: [LabelSet]] {
-    state.withLock { state in
-      state.current.merging(state.before) { now, before in
-        let known = Set(now)
-        return before.filter { !known.contains($0) } + now
-      }
-    }
+  package var all: [String: [LabelSet]] { state.withLock { $0.all } }
+
+  /// The same with the number of the refresh it is from; `nil` when that is `refresh`.
+  func all(since refresh: UInt64?) -> (refresh: UInt64, targets: [String: [LabelSet]])? {
+    state.withLock { $0.refreshes == refresh ? nil : ($0.refreshes, $0.all) }
   }
 
   package var current: [String: [LabelSet]] { state.withLock { $0.current } }
@@ -79,7 +86,7 @@ package final class DiscoveredTargets: Sendable {
     due = next
     let ids = Set(next.keys)
     let (current, earlier, why) = (known.filter { ids.contains($0.key) }, before.filter { ids.contains($0.key) }, problems)
-    state.withLock { $0 = State(current: current, before: earlier, due: next, problems: why) }
+    state.withLock { $0 = State(current: current, before: earlier, due: next, problems: why, refreshes: $0.refreshes &+ 1) }
     return next.values.min() ?? now &+ Self.defaultInterval
   }
 

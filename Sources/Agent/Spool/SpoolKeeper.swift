@@ -1,4 +1,7 @@
+import Dispatch
 import Glibc
+import Recorder
+import Synchronization
 import Uploader
 
 /// Holds the spool to its limits, and says what had to go.
@@ -12,6 +15,17 @@ final class SpoolKeeper: Sendable {
   private let limits: SpoolLimits
   private let log: @Sendable (AgentMessage) -> Void
   private let clock = SystemClock()
+  /// How long a disk may be full before windows are given up for the next ones: others make room, too.
+  private static let patience: UInt64 = 30_000_000_000
+  /// Who finds the disk full says so at least this often.
+  private static let pause: UInt64 = 5_000_000_000
+  private let queue = DispatchQueue(label: "pyrorec.room", qos: .utility)
+  private let full = Mutex(Fullness())
+  private struct Fullness {
+    var since: UInt64 = 0
+    var last: UInt64 = 0
+    var isAtWork = false
+  }
 
   init(
     _ spool: Spool, _ windows: WindowQueue, _ metrics: Metrics, _ limits: SpoolLimits,
@@ -31,6 +45,25 @@ final class SpoolKeeper: Sendable {
     metrics.set("pyrorec_spool_bytes", Double(entries.reduce(0) { $0 &+ $1.byteCount }))
     metrics.set("pyrorec_spool_windows", Double(windows.count))
     metrics.set("pyrorec_spool_batches", Double(spool.batchNames().count))
+  }
+
+  /// The disk is full, and so many bytes wait in memory for it: copies of files go at once, windows when that lasts or when
+  /// much waits. Returns at once.
+  func makeRoom(waiting byteCount: Int) {
+    let now = clock.monotonicNanoseconds()
+    let (isNew, isLong, isAtWork) = full.withLock { full in
+      let isNew = full.last == 0 || now &- full.last > Self.pause
+      if isNew { full.since = now }
+      full.last = now
+      defer { full.isAtWork = true }
+      return (isNew, now &- full.since >= Self.patience || byteCount > RecordingWindows.patience / 2, full.isAtWork)
+    }
+    if isNew { log(.warning("\(spool.path): No space left on device; what is recorded waits in memory meanwhile")) }
+    if isAtWork { return }
+    queue.async { [self] in
+      if isLong { makeRoom() } else { spool.enforceImages(byteCount: 0) }
+      full.withLock { $0.isAtWork = false }
+    }
   }
 
   /// The disk is full: the oldest goes, a quarter of it, so that the newest has room.

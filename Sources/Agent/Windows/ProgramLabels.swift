@@ -13,7 +13,7 @@ package struct ProgramLabels {
   private let samples: UInt64
 
   /// - Parameters:
-  ///   - discovered: by component; what is not there comes from the trace.
+  ///   - discovered: by component, beside what the trace has; where it has nothing of a component, what the trace has of its kind.
   ///   - userName: of a user's number on the machine that recorded, `nil` when it is not known.
   package init(
     _ contents: TraceContents, _ configuration: Configuration, discovered: [String: [LabelSet]] = [:],
@@ -21,12 +21,14 @@ package struct ProgramLabels {
   ) {
     let processes = contents.processes.keys.sorted().compactMap { contents.processes[$0] }
     handles = processes.map(\.handle)
-    let recorded = TargetFacts.targets(in: contents.facts)
-    let directories = Self.directories(discovered)
+    let directories = Self.directories(discovered.isEmpty ? contents.targets : discovered)
     claims = configuration.claims(of: processes.map { Self.program($0, directories, userName) }) { component, _ in
-      discovered[component.id] ?? recorded[component.id] ?? Self.found(component, in: contents)
+      guard let known = discovered[component.id] else { return Self.found(component, in: contents) }
+      // What was told while recording, and what is known now of the same things.
+      let all = Set(known)
+      return (contents.targets[component.id] ?? []).filter { !all.contains($0) } + known
     }
-    labels = claims.map { $0.first?.all }
+    labels = claims.map { configuration.samples(of: $0)?.all }
     var leftOut: Set<UInt32> = []
     for (handle, labels) in zip(handles, labels) where labels == nil { leftOut.insert(handle.rawValue) }
     var total: UInt64 = 0
@@ -106,7 +108,8 @@ package struct ProgramLabels {
 
   package var summary: String {
     let claimed = labels.count { $0 != nil }
-    return "\(claimed) of \(labels.count) programs have a target; \(labels.count - claimed) with \(leftOutSamples) of \(samples) samples are left out"
+    return
+      "\(claimed) of \(labels.count) programs have a target; \(labels.count - claimed) with \(leftOutSamples) of \(samples) samples are left out"
   }
 }
 

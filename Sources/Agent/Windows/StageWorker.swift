@@ -8,9 +8,6 @@ import Recorder
 import Targets
 import Uploader
 
-// glibc declares `malloc_trim(3)` in a header that Swift's module of it leaves out.
-@_silgen_name("malloc_trim") private func trimHeap(_ kept: Int) -> Int32
-
 /// Makes the profiles of finished windows, one after the other.
 struct StageWorker: Sendable {
   let spool: Spool
@@ -52,7 +49,7 @@ struct StageWorker: Sendable {
       if isEnding() { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 0) }
       makeProfiles(of: window)
       // Looking up names takes hundreds of megabytes for a moment, which the heap would keep.
-      _ = trimHeap(0)
+      Heap.trim()
     }
   }
 
@@ -77,16 +74,19 @@ struct StageWorker: Sendable {
       return spool.removeWindow(window)
     }
     if outcome.damagedRegions > 0 { environment.log(.warning("\(window): \(outcome.damagedRegions) damaged regions are left out")) }
+    for problem in outcome.javaProblems { environment.log(.warning("\(window): \(problem)")) }
     count(outcome)
+    var hasSaidWhy = false
     while true {
       do throws(SystemCallError) {
         try spool.add(outcome.batch, of: window)
         return deliveries.wake()
       } catch {
-        environment.log(.error("\(error)"))
+        if !hasSaidWhy { environment.log(.error("\(error)")) }
+        hasSaidWhy = true
         // The window stays: the next agent finds it.
         if isEnding() { return }
-        keeper.makeRoom()
+        keeper.makeRoom(waiting: 0)
         clock.sleep(nanoseconds: 2_000_000_000)
       }
     }

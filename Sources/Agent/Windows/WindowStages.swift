@@ -1,5 +1,6 @@
 import Base
 package import Configuration
+import JavaProfiles
 import Profile
 package import Replayer
 import Symbolize
@@ -16,6 +17,8 @@ package struct WindowStages: Sendable {
     /// Samples of programs that no component profiles.
     package var leftOutSamples: UInt64 = 0
     package var damagedRegions = 0
+    /// What is wrong with JVMs' own recordings, in words.
+    package var javaProblems: [String] = []
   }
 
   package var configuration: Configuration
@@ -41,9 +44,11 @@ package struct WindowStages: Sendable {
     outcome.samples = trace.contents.sampleCount
     outcome.lostSamples = trace.contents.lostSamples
     outcome.damagedRegions = trace.damage.count
-    guard trace.contents.sampleCount > 0 else { return outcome }
+    guard trace.contents.sampleCount > 0 || !trace.contents.javaChunks.isEmpty else { return outcome }
     let programs = ProgramLabels(trace.contents, configuration, discovered: discovered, userName: userName)
     outcome.leftOutSamples = programs.leftOutSamples
+    addJava(TraceJava(trace.contents), programs, source: path, to: &outcome)
+    guard trace.contents.sampleCount > 0 else { return outcome }
     let stage = symbolize(trace)
     let header = trace.reader.header
     let contents = trace.takeContents()
@@ -55,7 +60,7 @@ package struct WindowStages: Sendable {
       replaying.demangle = mode
       let replay = Replay(header: header, contents: contents, replaying, symbolizingWith: stage)
       for (profiler, labels) in claimed {
-        for series in replay.profiles(labels: labels) {
+        for series in replay.profiles(labels: labels, marks: profiler.marks) {
           let encoded = EncodedProfile(series.profile)
           guard encoded.sampleCount > 0 else { continue }
           let upload = UploadItem(
@@ -68,10 +73,32 @@ package struct WindowStages: Sendable {
     return outcome
   }
 
+  private func addJava(_ recordings: TraceJava, _ programs: ProgramLabels, source: String, to outcome: inout Outcome) {
+    if recordings.isEmpty { return }
+    let evaluation = configuration.evaluate { component, _ in discovered[component.id] ?? [] }
+    for component in configuration.profiledTargets(of: evaluation) where component.component.kind.name == ComponentKind.java.name {
+      let options = JavaPlan.options(component.arguments.profilingConfig)
+      var problems: [String] = []
+      for series in recordings.series(programs.labels(by: component.component.id), options, warn: { problems.append($0) }) {
+        for profile in series.profiles {
+          let encoded = EncodedProfile(profile.profile)
+          guard encoded.sampleCount > 0 else { continue }
+          var labels = series.labels.filter { $0.name != "__name__" }
+          for label in profile.labels { labels[label.name] = label.value }
+          let upload = UploadItem(
+            source: source, labels: labels.labels.map { UploadLabel($0.name, $0.value) }, metric: profile.seriesName, profile: encoded)
+          outcome.batch.items.append(ProfileBatch.Item(receivers: component.arguments.receivers("forward_to"), upload: upload))
+        }
+      }
+      outcome.javaProblems += problems
+    }
+  }
+
   private struct Profiler {
     var id: String
     var receivers: [String]
     var demangle: DemangleMode
+    var marks: SampleMarks
   }
 
   private var profilers: [Profiler] {
@@ -80,7 +107,19 @@ package struct WindowStages: Sendable {
       // Alloy takes any other word for `full`.
       Profiler(
         id: $0.component.id, receivers: $0.arguments.receivers("forward_to"),
-        demangle: DemangleMode(rawValue: $0.arguments.string("demangle")) ?? .full)
+        demangle: DemangleMode(rawValue: $0.arguments.string("demangle")) ?? .full, marks: SampleMarks($0.arguments))
     }
+  }
+}
+
+extension SampleMarks {
+  /// As a `pyroscope.ebpf` is told.
+  init(_ arguments: DecodedBlock) {
+    self.init()
+    let comm = arguments.string("comm")
+    labelsComm = comm == "label" || comm == "both"
+    framesComm = comm == "stackframe" || comm == "both"
+    labelsProcess = arguments.bool("pid_label")
+    showsKernelFrames = arguments.bool("kernel_frames")
   }
 }

@@ -15,6 +15,13 @@ int pyrorec_create_in(int directory, const char *name, mode_t mode, uid_t user, 
 /// Opens the file `name` for reading, following no link. -1, and errno.
 int pyrorec_open_in(int directory, const char *name, bool looks_only);
 
+/// The same for writing.
+int pyrorec_open_to_write_in(int directory, const char *name);
+
+/// Gives those bytes of a file back to the file system: they read as zeros, and the file stays as long as it is. 0, or -1 and
+/// errno: EOPNOTSUPP where the file system cannot.
+int pyrorec_free_range(int file, uint64_t offset, uint64_t length);
+
 /// A new directory that only its owner can change, a directory that is there (no link), and the end of an empty one.
 /// -1, and errno.
 int pyrorec_make_directory_in(int directory, const char *name);

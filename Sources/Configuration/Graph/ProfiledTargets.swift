@@ -21,7 +21,14 @@ extension Configuration {
     package func final(_ target: LabelSet) -> LabelSet { own(target).merging(externalLabels) }
 
     /// Without what a receiver adds.
-    private func own(_ target: LabelSet) -> LabelSet { ComponentLabels.final(of: target, for: component.kind) }
+    private func own(_ target: LabelSet) -> LabelSet {
+      var labels = ComponentLabels.final(of: target, for: component.kind)
+      if component.kind.name == ComponentKind.java.name {
+        labels["pyroscope_spy"] = "alloy.java"
+        labels["jfr_event"] = arguments.profilingConfig.string("event")
+      }
+      return labels
+    }
 
     func ownLabels(process: UInt32, containerID: String) -> LabelSet? {
       if let target = index.target(process: process, containerID: containerID) { return own(target) }
@@ -70,10 +77,18 @@ extension Configuration {
   package func labels(
     of programs: [RecordedProgram], others: (Component, DecodedBlock) -> [LabelSet] = { _, _ in [] }
   ) -> [LabelSet?] {
-    claims(of: programs, others: others).map { $0.first?.all }
+    claims(of: programs, others: others).map { samples(of: $0)?.all }
+  }
+
+  /// Of a program's claims the one that its samples go by.
+  package func samples(of claims: [Claim]) -> Claim? {
+    let ebpf = Set(components.filter { $0.kind.name == ComponentKind.ebpf.name }.map(\.id))
+    return ebpf.isEmpty ? claims.first : claims.first { ebpf.contains($0.component) }
   }
 
   /// Who profiles each of a recording's programs, in the order of the file.
+  ///
+  /// A trace's samples are what `pyroscope.ebpf` records: without one, another component's targets say whose they are.
   ///
   /// Processes whose numbers were used again, and programs that replaced others by `exec`, are looked at in rounds of their
   /// own: a number means one program in each.
@@ -97,10 +112,8 @@ extension Configuration {
         return ProcessDiscovery.join(targets, arguments.targets("join"))
       }
       let all = profiledTargets(of: evaluation)
-      // A trace is what `pyroscope.ebpf` records; without one, another component's targets say whose it is.
-      let ebpf = all.filter { $0.component.kind.name == ComponentKind.ebpf.name }
       for index in round {
-        for profiled in ebpf.isEmpty ? all : ebpf {
+        for profiled in all {
           let program = programs[index]
           guard let labels = profiled.ownLabels(process: program.process, containerID: program.containerID) else { continue }
           result[index].append(Claim(component: profiled.component.id, labels: labels, external: profiled.externalLabels))

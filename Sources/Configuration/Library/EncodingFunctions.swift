@@ -15,8 +15,13 @@ extension StandardLibrary {
       try write(try arguments.only().values[0], to: &json)
       return .string(json.text)
     },
-    "encoding.from_yaml": { (_) throws(LibraryError) in
-      throw LibraryError("pyrorec does not read YAML: write the value as JSON and use encoding.from_json")
+    "encoding.from_yaml": { (arguments) throws(LibraryError) in
+      let text = try arguments.only().string(0)
+      do throws(YAMLReader.Failure) {
+        return value(of: try YAMLReader.read(Array(text.utf8), readsNumbers: true))
+      } catch {
+        throw LibraryError("\(error)", argument: 0)
+      }
     },
     "encoding.from_base64": { (arguments) throws(LibraryError) in try decoded(arguments, .standard) },
     "encoding.from_URLbase64": { (arguments) throws(LibraryError) in try decoded(arguments, .url) },

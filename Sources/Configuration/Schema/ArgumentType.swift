@@ -52,6 +52,13 @@ struct BlockSchema: Sendable {
   /// What no single argument shows to be wrong.
   var validate: @Sendable (DecodedBlock) -> [Problem] = { _ in [] }
 
+  /// What it is when nothing of it is written.
+  var defaults: DecodedBlock {
+    var block = DecodedBlock()
+    for argument in arguments { block.values[argument.name] = argument.fallback }
+    return block
+  }
+
   /// A problem with an argument or, with `nil`, the whole block.
   struct Problem: Sendable {
     var argument: String?

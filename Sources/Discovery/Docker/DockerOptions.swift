@@ -28,11 +28,13 @@ package struct DockerOptions: Sendable {
     }
   }
 
-  package init(_ arguments: DecodedBlock) throws(DiscoveryError) {
+  package init(
+    _ arguments: DecodedBlock, by makeTransport: ServerClient.TransportMaker = ServerClient.curl
+  ) throws(DiscoveryError) {
     let host = arguments.string("host")
     try self.init(host: host)
     // As in Alloy, sockets and tcp:// are plain.
-    if host.hasPrefix("http") { try access.apply(arguments) }
+    if host.hasPrefix("http") { try access.apply(arguments, by: makeTransport) }
     port = Int(arguments.integer("port"))
     hostNetworkingHost = arguments.string("host_networking_host")
     refreshMilliseconds = Int(clamping: max(1, arguments.duration("refresh_interval") / 1_000_000))

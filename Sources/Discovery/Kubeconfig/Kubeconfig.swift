@@ -1,4 +1,5 @@
 import Base
+import Configuration
 import HTTP
 
 /// The cluster and the user of a kubeconfig's current context: https://kubernetes.io/docs/reference/config-api/kubeconfig.v1/
@@ -52,9 +53,8 @@ struct Kubeconfig {
     var access = ServerAccess(address: Self.trimmed(server.contains("://") ? server : (isPlain ? "http://" : "https://") + server))
     access.tls.authorityFile = try file(cluster, "certificate-authority", &access)
     access.tls.isInsecure = cluster["insecure-skip-tls-verify"] == .boolean(true)
-    for name in ["tls-server-name", "proxy-url"] where !(cluster[name]?.text ?? "").isEmpty {
-      throw DiscoveryError("\(path): \(name) is not supported")
-    }
+    if let name = cluster["tls-server-name"]?.text, !name.isEmpty { access.tls.serverName = name }
+    if let proxy = cluster["proxy-url"]?.text, !proxy.isEmpty { access.connection.proxy = .url(proxy, except: "") }
     access.tls.certificateFile = try file(user, "client-certificate", &access)
     access.tls.keyFile = try file(user, "client-key", &access)
     if user["auth-provider"] != nil {

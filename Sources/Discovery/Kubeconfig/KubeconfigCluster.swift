@@ -1,4 +1,5 @@
 import Base
+import Configuration
 import HTTP
 
 /// The cluster of a kubeconfig file, which is read anew for each connection.

@@ -26,13 +26,15 @@ package struct KubernetesOptions: Sendable {
     self.cluster = cluster
   }
 
-  package init(_ arguments: DecodedBlock, _ environment: ClusterEnvironment) throws(DiscoveryError) {
+  package init(
+    _ arguments: DecodedBlock, _ environment: ClusterEnvironment, by makeTransport: ServerClient.TransportMaker = ServerClient.curl
+  ) throws(DiscoveryError) {
     guard let role = Role(rawValue: arguments.string("role")) else { throw DiscoveryError("there is no role \(arguments.string("role"))") }
     let server = arguments.string("api_server")
     let file = arguments.string("kubeconfig_file")
     if !server.isEmpty {
       var access = ServerAccess(address: Kubeconfig.trimmed(server))
-      try access.apply(arguments)
+      try access.apply(arguments, by: makeTransport)
       self.init(role, FixedCluster(access))
     } else if !file.isEmpty {
       self.init(role, KubeconfigCluster(path: file, environment))

@@ -2,10 +2,12 @@ package import HTTP
 
 /// Asks one server. Not for two threads at once: a request waits for the one before it.
 package struct ServerClient: Sendable {
-  /// Makes a transport that trusts as it is told.
-  package typealias TransportMaker = @Sendable (TLSOptions) throws(HTTPError) -> any HTTPTransport
+  /// Makes a transport that connects and trusts as it is told.
+  package typealias TransportMaker = @Sendable (ServerAccess) throws(HTTPError) -> any HTTPTransport
 
-  package static let curl: TransportMaker = { (tls) throws(HTTPError) in try CurlTransport(tls: tls) }
+  package static let curl: TransportMaker = { (access) throws(HTTPError) in
+    try CurlTransport(tls: access.tls, connection: access.connection)
+  }
 
   package let access: ServerAccess
   private let transport: any HTTPTransport
@@ -14,7 +16,7 @@ package struct ServerClient: Sendable {
   package init(_ access: ServerAccess, until stop: Waker?, _ makeTransport: TransportMaker) throws(DiscoveryError) {
     self.access = access
     self.stop = stop
-    do throws(HTTPError) { transport = try makeTransport(access.tls) } catch { throw DiscoveryError("\(error)") }
+    do throws(HTTPError) { transport = try makeTransport(access) } catch { throw DiscoveryError("\(error)") }
   }
 
   /// What is asked for, and how long and large the answer may be.

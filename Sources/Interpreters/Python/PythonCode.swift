@@ -57,25 +57,58 @@ package struct PythonCode: Hashable, Sendable {
     return code
   }
 
-  /// The same as the sampler computes (`python_cookie` of bpf/interpreters/python.h).
+  /// The same as the sampler computes (`python_full_cookie` of bpf/interpreters/python_code.h).
   package static func cookie(of code: [UInt8], _ layout: PythonLayout, _ memory: some ProcessMemory) -> UInt64? {
+    let range = CookieRange(layout)
     var cookie: UInt64 = 0
-    for index in 0..<Int(PYROREC_PYTHON_COOKIE_WORDS) {
-      // The sampler reads zeros or older bytes past the end; no layout asks for them.
-      guard let word = code.littleEndianWord(at: layout.code.cookie[min(index, layout.code.cookie.count - 1)]) else { return nil }
+    for (index, offset) in range.words.enumerated() {
+      guard let word = code.littleEndianWord(at: range.start + offset) else { return nil }
       cookie &+= pyrorec_cookie_word(UInt32(index), word)
     }
-    if layout.code.cookieHasName {
-      guard let name = code.littleEndianWord(at: layout.code.name), let file = code.littleEndianWord(at: layout.code.file),
-        let hash = memory.word(at: ProcessAddress(name &+ UInt64(layout.text.hash))),
-        let length = memory.word(at: ProcessAddress(file &+ UInt64(layout.text.hash - 8))),
-        let fileHash = memory.word(at: ProcessAddress(file &+ UInt64(layout.text.hash)))
+    if let name = range.name, let file = range.file {
+      guard let name = code.littleEndianWord(at: range.start + name), let file = code.littleEndianWord(at: range.start + file),
+        let nameSum = textSum(at: name, firstWord: 8, layout, memory),
+        let fileSum = textSum(at: file, firstWord: 32, layout, memory)
       else { return nil }
-      for (number, word) in [hash, length, fileHash].enumerated() {
-        cookie &+= pyrorec_cookie_word(UInt32(PYROREC_PYTHON_COOKIE_WORDS) + UInt32(number), word)
-      }
+      cookie &+= nameSum &+ fileSum
     }
     return pyrorec_cookie(cookie)
+  }
+
+  /// What a string adds to a cookie: its length, hash, beginning and end (`python_text`).
+  private static func textSum(
+    at address: UInt64, firstWord: UInt32, _ layout: PythonLayout, _ memory: some ProcessMemory
+  ) -> UInt64? {
+    let most = UInt64(PYROREC_PYTHON_TEXT_BYTES)
+    let start = ProcessAddress(address &+ UInt64(layout.text.length))
+    func sum(_ text: [UInt8], _ firstWord: UInt32) -> UInt64 {
+      var padded = text
+      padded += [UInt8](repeating: 0, count: Int(most) - text.count)
+      var sum: UInt64 = 0
+      for index in 0..<UInt32(most / 8) {
+        sum &+= pyrorec_cookie_word(firstWord + index, padded.littleEndianWord(at: Int(index) * 8) ?? 0)
+      }
+      return sum
+    }
+    func bytes(_ offset: UInt64, _ count: UInt64) -> [UInt8]? { memory.bytes(at: ProcessAddress(start.rawValue &+ offset), Int(count)) }
+    let headCount = UInt64(PYROREC_PYTHON_TEXT_HEAD)
+    guard let head = bytes(0, headCount), var length = head.littleEndianWord(at: 0), let hash = head.littleEndianWord(at: 8),
+      let state = head.littleEndianWord(at: Int(PYROREC_PYTHON_TEXT_STATE))
+    else { return nil }
+    var found = pyrorec_cookie_word(firstWord, length) &+ pyrorec_cookie_word(firstWord + 1, hash)
+    let isASCII = state & UInt64(PYROREC_PYTHON_TEXT_ASCII) != 0
+    var at = headCount
+    if isASCII {
+      guard let text = bytes(at, min(length, most)) else { return nil }
+      found &+= sum(text, firstWord + 2)
+      if length <= most { return found }
+    } else {
+      at &+= UInt64(PYROREC_PYTHON_TEXT_OTHER)
+      length = length &* (state >> UInt64(PYROREC_PYTHON_TEXT_KIND) & 7)
+    }
+    let count = min(length, most)
+    guard let text = bytes(at &+ length &- count, count) else { return nil }
+    return found &+ sum(text, firstWord + 8)
   }
 
   /// A string object (PEP 393): one, two or four bytes a character, in the object itself.

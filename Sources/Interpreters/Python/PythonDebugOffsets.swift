@@ -89,7 +89,7 @@ extension PythonLayout {
         instructions: instructions, byteCount: min(instructions, 248),
         // The constants and names lie behind the head; the version, which no other code object has, 24 bytes behind the line.
         cookie: [type + 16, type + 24, firstLine & ~7, (firstLine + 24) & ~7],
-        cookieHasName: false),
+        cookieHasTexts: false, version: firstLine + 24),
       text: Text(length: length, hash: length + 8, state: state, kindBit: free != 0 ? 8 : 2, ascii: ascii, compact: ascii + 16),
       bytesSize: bytesSize, bytesData: bytesData, objectType: type, lines: .locations, isFreeThreaded: free != 0)
   }

@@ -31,11 +31,13 @@ package struct PythonLayout: Hashable, Sendable {
     var firstLine: Int
     /// Where the instructions begin, where a frame points to one; `nil` where it numbers them.
     var instructions: Int?
-    var byteCount: Int
+    package var byteCount: Int
     /// Words that never change while the object lives, and hardly are the same in another one.
     var cookie: [Int]
-    /// Whether the name's hash belongs to the cookie: names and pointers can come again in the same places.
-    var cookieHasName: Bool
+    /// Whether what the name and the file say belongs to the cookie: pointers can come again in the same places.
+    var cookieHasTexts: Bool
+    /// 32 bits that no other code object has.
+    var version: Int?
   }
   package struct Text: Hashable, Sendable {
     var length = 16
@@ -88,7 +90,7 @@ package struct PythonLayout: Hashable, Sendable {
         frame: Frame(code: 32, previous: 48, instruction: 56, entry: 68, byteCount: 72),
         code: Code(
           file: 112, name: 120, qualifiedName: 128, lineTable: 136, firstLine: 72, instructions: 184, byteCount: 192,
-          cookie: [24, 32, 72, 112, 120, 128, 136], cookieHasName: true),
+          cookie: [72, 96, 112, 120, 128, 136], cookieHasTexts: true),
         text: Text(ascii: 48, compact: 72), lines: .locations)
     case 12:
       return PythonLayout(
@@ -98,7 +100,7 @@ package struct PythonLayout: Hashable, Sendable {
         code: Code(
           file: 112, name: 120, qualifiedName: 128, lineTable: 136, firstLine: 68, instructions: 192, byteCount: 200,
           // Its version, in the last one, is no other's.
-          cookie: [24, 32, 64, 88], cookieHasName: false),
+          cookie: [24, 32, 64, 88], cookieHasTexts: false, version: 92),
         text: Text(ascii: 40, compact: 56), lines: .locations)
     default:
       return nil
@@ -114,7 +116,7 @@ package struct PythonLayout: Hashable, Sendable {
         file: 96 + codeShift, name: 104 + codeShift, lineTable: 112 + codeShift, firstLine: codeShift == 0 ? 36 : 40,
         byteCount: 128 + codeShift,
         cookie: [codeShift == 0 ? 32 : 40, 48 + codeShift, 56 + codeShift, 96 + codeShift, 104 + codeShift, 112 + codeShift],
-        cookieHasName: true),
+        cookieHasTexts: true),
       text: Text(ascii: 48, compact: 72), lines: .signedPairs)
   }
 
@@ -132,6 +134,7 @@ package struct PythonLayout: Hashable, Sendable {
     code.instructions = code.instructions.map { $0 + count }
     code.byteCount += count
     code.cookie = code.cookie.map { $0 + count }
+    code.version = code.version.map { $0 + count }
     text.length += count
     text.hash += count
     text.state += count

@@ -32,10 +32,6 @@ package struct PythonProcess: Sendable {
       guard index < binary.evaluation.count else { return (0, 0) }
       return (binary.evaluation[index].start.rawValue &+ bias, binary.evaluation[index].end.rawValue &+ bias)
     }
-    func cookie(_ index: Int) -> UInt16 {
-      // Repeating one adds nothing and costs next to nothing.
-      UInt16(clamping: layout.code.cookie[min(index, layout.code.cookie.count - 1)])
-    }
     var process = pyrorec_python_process()
     let ranges = (range(0), range(1), range(2), range(3))
     process.begin = (ranges.0.begin, ranges.1.begin, ranges.2.begin, ranges.3.begin)
@@ -57,16 +53,52 @@ package struct PythonProcess: Sendable {
     process.code_instructions = offset(layout.code.instructions)
     process.instruction_shift = UInt16(clamping: layout.instructionShift)
     process.style = layout.style.rawValue
-    process.code_name = layout.code.cookieHasName ? offset(layout.code.name) : UInt16(PYROREC_OFFSET_NONE)
-    process.code_file = offset(layout.code.file)
-    process.string_hash = offset(layout.text.hash)
     process.object_type = offset(layout.objectType)
     process.thread_bytes = offset(max(layout.thread.id, layout.thread.frame ?? 0, layout.thread.cframe ?? 0, layout.thread.next) + 8)
     process.frame_bytes = offset(layout.frame.byteCount)
-    // Just what is asked for: each line of the cache that is not read is time.
-    process.code_bytes = offset(
-      max(layout.code.cookie.max() ?? 0, layout.objectType, layout.code.cookieHasName ? layout.code.name : 0) + 8)
-    process.cookie_words = (cookie(0), cookie(1), cookie(2), cookie(3), cookie(4), cookie(5), cookie(6), cookie(7))
+    process.string_length = offset(layout.text.length)
+    let code = CookieRange(layout)
+    process.code_from = offset(code.start)
+    process.code_bytes = offset(code.byteCount)
+    process.code_name = offset(code.name)
+    process.code_file = offset(code.file)
+    process.version_mask = code.versionMask
+    process.code_version = offset(code.version)
+    let words = code.words.map { offset($0) }
+    process.cookie_words = (words[0], words[1], words[2], words[3], words[4], words[5])
     return process
+  }
+}
+
+/// What of a code object its cookie is made of. Just that is read: each line of the CPU's cache is time.
+struct CookieRange {
+  /// Bytes from the object's begin.
+  var start: Int
+  var byteCount: Int
+  /// From `start` on; as many as the sampler adds up, the last one again where there are fewer, which adds nothing to what it tells.
+  var words: [Int]
+  /// `nil` where what they say is no part of the cookie.
+  var name: Int?
+  var file: Int?
+  /// The word of the object that holds its version; 0 for none.
+  var version: Int?
+  var versionMask: UInt64 = 0
+
+  init(_ layout: PythonLayout) {
+    let code = layout.code
+    var offsets = code.cookie
+    if code.cookieHasTexts { offsets += [code.name, code.file] }
+    start = offsets.min() ?? 0
+    byteCount = (offsets.max() ?? 0) + 8 - start
+    let first = start
+    words = (0..<Int(PYROREC_PYTHON_COOKIE_WORDS)).map { code.cookie[min($0, code.cookie.count - 1)] - first }
+    if code.cookieHasTexts {
+      name = (code.qualifiedName ?? code.name) - first
+      file = code.file - first
+    }
+    if let at = code.version {
+      version = at & ~7
+      versionMask = 0xffff_ffff << UInt64(at & 4 == 0 ? 0 : 32)
+    }
   }
 }

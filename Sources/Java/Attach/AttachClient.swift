@@ -125,8 +125,11 @@ package struct AttachClient: Sendable {
     let process = pyrorec_process_descriptor(Int32(bitPattern: target.process))
     guard process >= 0 else { throw .gone(process: target.process) }
     let handle = OwnedDescriptor(owning: process)
-    // Only now is it certain that the signal reaches the process that was looked at.
+    // Only now is it certain that the signal reaches the process that was looked at; `exec` leaves it its number and its
+    // start, and nothing of the JVM.
     guard target.isRunning else { throw .gone(process: target.process) }
+    let now = try JavaTarget(process: target.process)
+    guard case .hotSpot = now.kind, now.catchesQuit else { throw .signalNotCaught(process: target.process) }
     do throws(SystemCallError) {
       try withTrigger { () throws(SystemCallError) in
         guard pyrorec_signal_quit(handle.rawValue) == 0 else {

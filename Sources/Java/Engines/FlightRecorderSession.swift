@@ -47,6 +47,10 @@ package final class FlightRecorderSession {
     chunks?.look()
   }
 
+  /// Each of its chunks says how it was recorded.
+  package var settings: String { "" }
+  package func takeRemark() -> String? { nil }
+
   private var files: TargetFiles { TargetFiles(process: target.process, user: target.user) }
 
   /// The JVM's version, by what it publishes, else by what it answers.

@@ -20,6 +20,8 @@ package struct JavaTarget: Hashable, Sendable {
   package var catchesQuit: Bool
   /// Field 22 of `/proc/PID/stat`, in ticks since boot: another process of the same number has another.
   package var startTicks: UInt64
+  /// What it runs, by device and inode: `exec` keeps the process's start.
+  package var program: String
   package var kind: Kind
   package var performance: PerformanceData?
   /// `/proc/PID/cmdline`.
@@ -40,6 +42,7 @@ package struct JavaTarget: Hashable, Sendable {
       group = Self.effective(status["Gid"])
       catchesQuit = status["SigCgt"]?.first.flatMap { UInt64($0, radix: 16) }.map { $0 & Self.quitBit != 0 } ?? false
       startTicks = Self.startTicks(try contents(of: "\(folder)/stat", limit: Self.textLimit)) ?? 0
+      program = Self.program(of: process)
       arguments = try contents(of: "\(folder)/cmdline", limit: 4 << 20).split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
       let maps = try contents(of: "\(folder)/maps", limit: Self.mapsLimit)
       let mapped = MappedJava(maps)
@@ -71,10 +74,10 @@ package struct JavaTarget: Hashable, Sendable {
     return true
   }
 
-  /// Whether the process of this number is still this one.
+  /// Whether the process of this number is still this one, and runs the same program.
   package var isRunning: Bool {
     guard let text = try? contents(of: "/proc/\(process)/stat", limit: Self.textLimit) else { return false }
-    return Self.startTicks(text) == startTicks
+    return Self.startTicks(text) == startTicks && Self.program(of: process) == program
   }
 
   /// `false` when it was started so that nothing may attach; by its own word, else by its arguments.

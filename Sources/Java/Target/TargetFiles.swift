@@ -42,6 +42,15 @@ package struct TargetFiles: Sendable {
     return file
   }
 
+  /// A regular file of its user, to write into.
+  func openToWrite(_ path: String) throws(SystemCallError) -> OwnedDescriptor {
+    let cut = path.lastIndex(of: "/") ?? path.startIndex
+    let file = try directory(cut == path.startIndex ? "/" : String(path[..<cut])).openToWrite(String(path[path.index(after: cut)...]))
+    let status = try file.status(path: path)
+    guard status.st_mode & S_IFMT == S_IFREG, status.st_uid == user else { throw SystemCallError(call: "open", path: path, code: EPERM) }
+    return file
+  }
+
   package func remove(_ path: String) throws(SystemCallError) {
     let cut = path.lastIndex(of: "/") ?? path.startIndex
     let folder = try directory(cut == path.startIndex ? "/" : String(path[..<cut]))
@@ -78,6 +87,12 @@ package struct TargetDirectory: ~Copyable {
   /// - Parameter looksOnly: opens nothing but the place, whatever is there.
   package func open(_ name: String, looksOnly: Bool = false) throws(SystemCallError) -> OwnedDescriptor {
     let file = unsafe pyrorec_open_in(descriptor.rawValue, name, looksOnly)
+    guard file >= 0 else { throw error("open", name) }
+    return OwnedDescriptor(owning: file)
+  }
+
+  func openToWrite(_ name: String) throws(SystemCallError) -> OwnedDescriptor {
+    let file = unsafe pyrorec_open_to_write_in(descriptor.rawValue, name)
     guard file >= 0 else { throw error("open", name) }
     return OwnedDescriptor(owning: file)
   }

@@ -16,8 +16,12 @@ final class RunningInterpreter {
     var address: UInt64
     var cookie: UInt64
   }
-  /// The code's handle.
-  var codes: [Key: UInt32] = [:]
+  struct Known {
+    var code: ReadCode
+    /// When it was last seen to be there, `CLOCK_MONOTONIC`.
+    var seenAt: UInt64
+  }
+  var codes: [Key: Known] = [:]
 
   init(_ python: PythonProcess, image: ImageTable.Image, bias: UInt64) {
     self.python = python
@@ -30,18 +34,13 @@ final class RunningInterpreter {
 ///
 /// Belongs to the recording loop's thread.
 final class InterpreterWatch {
-  /// Pieces of code of one recording, and of one process; above it frames have no names.
-  static let maximumCodes = 1 << 22
-  static let maximumCodesOfProcess = 1 << 20
+  /// Pieces of code that are known of one process; above it all are asked for again.
+  static let maximumCodesOfProcess = 1 << 17
   private static let maximumRefusals = 64
 
   /// The sampler's map of processes; -1 for none.
   private let processes: Int32
-  private var handles: [CodeRecord: UInt32] = [:]
-  private var nextHandle: UInt32 = 1
-  /// By handle less 1, and whether the segment that is being written has it.
-  private var records: [CodeRecord] = []
-  private var isWritten: [Bool] = []
+  private let codes = CodeTable()
   /// Processes that the sampler was told of.
   private var pointed: Set<UInt32> = []
   private(set) var totals = Totals()
@@ -138,7 +137,11 @@ final class InterpreterWatch {
   /// The stack with each frame of an interpreter as one `InterpreterWord`; `nil` when it has none.
   ///
   /// Records of code that was not written before are appended to `records`.
-  func translate(_ words: RawSpan, of process: RecordedProcess, into records: inout [CodeRecord]) -> [UInt64]? {
+  ///
+  /// - Parameter time: of the sample, nanoseconds of `CLOCK_MONOTONIC`.
+  func translate(
+    _ words: RawSpan, of process: RecordedProcess, at time: UInt64, into records: inout [CodeRecord]
+  ) -> [UInt64]? {
     guard process.interpreter != nil else { return nil }
     var cursor = ByteCursor(words)
     var frames: [UInt64] = []
@@ -150,70 +153,79 @@ final class InterpreterWatch {
         continue
       }
       hasAny = true
-      frames.append(InterpreterWord.make(.python, place(word, rest, process, &records)))
+      frames.append(InterpreterWord.make(.python, place(word, rest, process, time, &records)))
     }
     return hasAny ? frames : nil
   }
 
   private func place(
-    _ first: UInt64, _ second: UInt64, _ process: RecordedProcess, _ records: inout [CodeRecord]
+    _ first: UInt64, _ second: UInt64, _ process: RecordedProcess, _ time: UInt64, _ records: inout [CodeRecord]
   ) -> InterpreterPlace {
     let address = first & ((1 << UInt64(PYROREC_FRAME_SPACE_BIT)) - 1)
-    let rest = second & ~(1 << 63)
+    let isChecked = second & PYROREC_FRAME_UNCHECKED == 0
+    let rest = second & ((1 << 62) - 1)
     let instruction = UInt32(truncatingIfNeeded: rest & InterpreterPlace.mask)
     guard address != 0 else { return InterpreterPlace(code: 0, instruction: instruction) }
     guard let interpreter = process.interpreter else {
       return InterpreterPlace(code: 0, instruction: UInt32(InterpreterFailure.codeGone.rawValue))
     }
     let key = RunningInterpreter.Key(address: address, cookie: rest >> InterpreterPlace.bits)
-    let known = interpreter.codes[key] ?? read(key, interpreter, process.pid)
-    guard known & Self.failed == 0 else { return InterpreterPlace(code: 0, instruction: known & ~Self.failed) }
-    let index = Int(known) - 1
-    if !isWritten[index] {
-      isWritten[index] = true
-      records.append(self.records[index])
-    }
-    return InterpreterPlace(code: known, instruction: instruction)
-  }
-
-  private static let failed: UInt32 = 1 << 31
-
-  /// Another segment begins: code is written there again, without being read again, because it may be gone by now.
-  func beginSegment() { isWritten = [Bool](repeating: false, count: records.count) }
-
-  private func read(
-    _ key: RunningInterpreter.Key, _ interpreter: RunningInterpreter, _ process: UInt32
-  ) -> UInt32 {
-    guard interpreter.codes.count < Self.maximumCodesOfProcess, nextHandle < Self.maximumCodes else {
-      return Self.failed | UInt32(InterpreterFailure.tooMuchCode.rawValue)
-    }
-    let number: UInt32
+    let code: ReadCode
     do throws(InterpreterFailure) {
-      let layout = interpreter.python.layout
-      let code = try PythonCode(
-        at: ProcessAddress(key.address), cookie: key.cookie, layout: layout,
-        codeType: interpreter.python.unwinding.code_type, memory: memory(process))
-      var record = CodeRecord(
-        handle: CodeHandle(0), interpreter: StackNode.Space(InterpreterKind.python.rawValue),
-        lineFormat: code.lines.rawValue, runtime: "CPython \(layout.version)", name: code.name, file: code.file,
-        firstLine: code.firstLine, lines: code.lineTable)
-      if let same = handles[record] {
-        number = same
+      if let known = interpreter.codes[key], !known.code.isForgotten {
+        if !isChecked, known.seenAt < time { try look(at: key, interpreter, process) }
+        code = known.code
       } else {
-        number = nextHandle
-        handles[record] = number
-        nextHandle += 1
-        record.handle = CodeHandle(number)
-        records.append(record)
-        isWritten.append(false)
-        totals.codes += 1
+        code = try read(key, interpreter, process.pid)
       }
+      guard let use = codes.use(code) else { throw .tooMuchCode }
+      if let record = use.record { records.append(record) }
+      return InterpreterPlace(code: use.handle, instruction: instruction)
     } catch {
       totals.failures[error, default: 0] += 1
       // Asked for again the next time: by then the same place may hold what can be read.
-      return Self.failed | UInt32(error.rawValue)
+      return InterpreterPlace(code: 0, instruction: UInt32(error.rawValue))
     }
-    interpreter.codes[key] = number
-    return number
+  }
+
+  /// Another segment begins: code is written there again, without being read again, because it may be gone by now.
+  func beginSegment() { codes.beginSegment() }
+
+  private func read(
+    _ key: RunningInterpreter.Key, _ interpreter: RunningInterpreter, _ process: UInt32
+  ) throws(InterpreterFailure) -> ReadCode {
+    let layout = interpreter.python.layout
+    let code = try PythonCode(
+      at: ProcessAddress(key.address), cookie: key.cookie, layout: layout,
+      codeType: interpreter.python.unwinding.code_type, memory: memory(process))
+    let (read, isNew) = codes.take(
+      CodeRecord(
+        handle: CodeHandle(0), interpreter: StackNode.Space(InterpreterKind.python.rawValue),
+        lineFormat: code.lines.rawValue, runtime: "CPython \(layout.version)", name: code.name, file: code.file,
+        firstLine: code.firstLine, lines: code.lineTable))
+    if isNew { totals.codes += 1 }
+    if interpreter.codes.count >= Self.maximumCodesOfProcess { interpreter.codes.removeAll(keepingCapacity: true) }
+    interpreter.codes[key] = RunningInterpreter.Known(code: read, seenAt: Clock.monotonic())
+    return read
+  }
+
+  /// Whether code that the sampler did not look at is still what it was when it did: then it was all the time between. What a
+  /// process has last run before it ended cannot be looked at any more, and is believed.
+  private func look(at key: RunningInterpreter.Key, _ interpreter: RunningInterpreter, _ process: RecordedProcess) throws(InterpreterFailure)
+  {
+    let memory = memory(process.pid)
+    let layout = interpreter.python.layout
+    guard let code = memory.bytes(at: ProcessAddress(key.address), layout.code.byteCount),
+      let cookie = PythonCode.cookie(of: code, layout, memory)
+    else {
+      if process.exitedAt != nil || memory.bytes(at: ProcessAddress(interpreter.python.unwinding.interpreters), 8) == nil { return }
+      interpreter.codes[key] = nil
+      throw .codeGone
+    }
+    guard cookie == key.cookie else {
+      interpreter.codes[key] = nil
+      throw .codeReplaced
+    }
+    interpreter.codes[key]?.seenAt = Clock.monotonic()
   }
 }

@@ -3,58 +3,61 @@ import Glibc
 import Java
 import TraceFormat
 
-/// A recording of JVMs alone, by their own means: what is left where the kernel may not be asked for samples.
+/// A recording of JVMs alone, by their own means: where nothing else is wanted, and what is left where the kernel may not be
+/// asked for samples.
 final class JavaOnlyRecording {
   private let configuration: RecorderConfiguration
-  private let writer: SegmentWriter
+  private let makeSegment: (ClockAnchor) throws(TraceError) -> SegmentWriter
+  private var writer: SegmentWriter
   private let core: RecordingCore
-  private let recorder: JavaRecorder
   private let java: JavaChunkWriter
-  private let signals: SignalDescriptor
+  /// `nil` when somebody else takes them.
+  private let signals: SignalDescriptor?
+  private var segmentStart: UInt64 = 0
   private var failure: TraceError?
 
   private static let lookMilliseconds: Int32 = 200
   /// As long as samples wait too: what a killed recorder loses.
   private static let flushInterval: UInt64 = 800_000_000
 
-  init(_ configuration: RecorderConfiguration, named: [UInt32], files: any ProcessFileSystem, host: HostIdentity, traceID: [UInt8])
-    throws(RecorderError)
-  {
+  init(
+    _ configuration: RecorderConfiguration, _ orders: JavaOrders, files: any ProcessFileSystem,
+    makeSegment: @escaping (ClockAnchor) throws(TraceError) -> SegmentWriter
+  ) throws(RecorderError) {
     self.configuration = configuration
-    signals = try SignalDescriptor([SIGINT, SIGTERM, SIGHUP])
-    let header = SegmentHeader(
-      traceID: traceID, anchor: Clock.anchor(), machine: host.machine, kernelRelease: host.kernelRelease,
-      kernelVersion: host.kernelVersion, hostName: host.hostName, cpuCount: UInt32(KernelAbilities.onlineCPUs().count),
-      recorderVersion: configuration.recorderVersion,
-      abilities: [SegmentHeader.Ability(name: "clock", value: "monotonic"), SegmentHeader.Ability(name: "scope", value: "jvms")])
-    do throws(TraceError) { writer = try SegmentWriter(path: configuration.output, header: header) } catch { throw .trace(error) }
+    self.makeSegment = makeSegment
+    signals = configuration.control == nil ? try SignalDescriptor([SIGINT, SIGTERM, SIGHUP]) : nil
+    do throws(TraceError) { writer = try makeSegment(Clock.anchor()) } catch { throw .trace(error) }
     core = RecordingCore(files: files, opener: NoImages(), sink: writer, copier: NoImages())
-    recorder = JavaRecorder(named: named, configuration.javaRequest, agent: configuration.javaAgent)
-    java = JavaChunkWriter(recorder, core: core, sink: writer)
+    java = JavaChunkWriter(orders, core: core, sink: writer, onMessage: configuration.onJavaMessage)
   }
 
-  /// Until the duration is over, a signal asks for the end, or every JVM that was named is gone.
+  /// Until the duration is over, somebody asks for the end, or every JVM that was named is gone.
   func run(onReady: (() -> Void)?, onProgress: ((Double, UInt64, UInt64) -> Void)?) -> RecordingReport {
     let start = Clock.monotonic()
     let deadline = configuration.durationNanoseconds.map { start &+ $0 }
+    segmentStart = start
     java.start()
     onReady?()
-    attempt { () throws(TraceError) in
-      try writer.append(.sessionFact(SessionFactRecord(name: "start.time", value: String(start))))
-    }
+    attempt { () throws(TraceError) in try beginSegment() }
     var end: RecordingReport.End?
     var lastFlush = start
     while end == nil {
-      var poll = pollfd(fd: signals.descriptor, events: Int16(POLLIN), revents: 0)
+      var poll = pollfd(fd: signals?.descriptor ?? configuration.control?.descriptor ?? -1, events: Int16(POLLIN), revents: 0)
       // Safe: one entry, which outlives the call.
       _ = unsafe Glibc.poll(&poll, 1, Self.lookMilliseconds)
       let now = Clock.monotonic()
-      if signals.take() { end = .interrupted }
+      if signals?.take() ?? false { end = .interrupted }
+      if let control = configuration.control, poll.revents != 0 {
+        control.acknowledge()
+        if control.isStopping { end = .interrupted }
+      }
       if let deadline, now >= deadline { end = .duration }
-      if recorder.hasEnded { end = end ?? .processesEnded }
+      if java.hasEnded { end = end ?? .processesEnded }
       guard now &- lastFlush >= Self.flushInterval else { continue }
       lastFlush = now
       take(now)
+      if let windowEnd, now >= windowEnd, java.hasWritten { beginNextWindow() }
       if failure != nil { end = .diskFull }
       onProgress?(Double(now &- start) / 1e9, 0, 0)
     }
@@ -70,10 +73,39 @@ final class JavaOnlyRecording {
     }
   }
 
-  private func close(_ asked: RecordingReport.End, start: UInt64, stop: UInt64) -> RecordingReport {
+  // MARK: Segments
+
+  private func beginSegment() throws(TraceError) {
+    try writer.append(.sessionFact(SessionFactRecord(name: "start.time", value: String(segmentStart))))
+    for fact in configuration.windows?.facts() ?? [] { try writer.append(fact) }
+  }
+
+  private var windowEnd: UInt64? {
+    guard let windows = configuration.windows else { return nil }
+    return segmentStart &+ (configuration.control?.windowNanoseconds ?? windows.nanoseconds)
+  }
+
+  /// Goes on in the next segment. One without a chunk would say nothing: it goes on until it has one.
+  private func beginNextWindow() {
+    guard failure == nil else { return }
+    let anchor = Clock.anchor()
+    let next: SegmentWriter
+    do throws(TraceError) { next = try makeSegment(anchor) } catch { return failure = error }
     var report = RecordingReport()
-    report.end = failure == nil ? asked : .diskFull
-    let reason = report.end.rawValue
+    finishSegment("window", stop: anchor.monotonic.nanoseconds, &report)
+    writer = next
+    segmentStart = anchor.monotonic.nanoseconds
+    failure = nil
+    core.begin(sink: next, copier: NoImages())
+    java.begin(sink: next)
+    attempt { () throws(TraceError) in
+      try beginSegment()
+      try writer.flush()
+    }
+  }
+
+  /// Closes the segment, and tells whoever waits for it.
+  private func finishSegment(_ reason: String, stop: UInt64, _ report: inout RecordingReport) {
     attempt { () throws(TraceError) in
       try core.flush()
       try writer.append(.sessionFact(SessionFactRecord(name: "end.reason", value: reason)))
@@ -82,15 +114,25 @@ final class JavaOnlyRecording {
     report.writeFailure = failure.map { "\($0)" }
     do throws(TraceError) {
       try writer.close()
-      report.path = configuration.output
+      report.path = writer.path
     } catch {
       report.writeFailure = report.writeFailure ?? "\(error)"
-      report.path = configuration.output + ".part"
+      report.path = SegmentWriter.partialPath(writer.path)
       report.end = .writeFailed
     }
+    report.byteCount = writer.byteCount
+    configuration.windows?.onClosed(
+      ClosedWindow(
+        path: report.path, samples: 0, lostSamples: 0, byteCount: report.byteCount, durationNanoseconds: stop &- segmentStart,
+        writeFailure: report.writeFailure))
+  }
+
+  private func close(_ asked: RecordingReport.End, start: UInt64, stop: UInt64) -> RecordingReport {
+    var report = RecordingReport()
+    report.end = failure == nil ? asked : .diskFull
+    finishSegment(report.end.rawValue, stop: stop, &report)
     report.processes = core.totals.processes
     report.durationNanoseconds = stop &- start
-    report.byteCount = writer.byteCount
     report.javaMessages = java.messages
     report.javaProcesses = java.processCount
     return report

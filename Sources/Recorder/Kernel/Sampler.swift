@@ -50,13 +50,10 @@ import Unwind
   init(_ settings: Settings, cpuCount: Int) throws(RecorderError) {
     pyrorec_libbpf_capture()
     pyrorec_libbpf_clear()
+    let rowMap = settings.unwindTableBytes > 0 ? RowMap(budget: settings.unwindTableBytes) : nil
     let image = Self.embeddedObject()
-    var options = unsafe bpf_object_open_opts()
-    unsafe options.sz = MemoryLayout<bpf_object_open_opts>.size
-    let opened = unsafe "pyrorec".withCString { name in
-      unsafe options.object_name = name
-      return unsafe image.withUnsafeBytes { unsafe bpf_object__open_mem($0.baseAddress, $0.count, &options) }
-    }
+    let types = KernelTypesFile()
+    let opened = unsafe Self.open(image, typesPath: types?.path)
     guard let opened = unsafe opened else { throw Self.refusal("opening the sampler's object") }
     var keepsObject = false
     defer { if !keepsObject { unsafe bpf_object__close(opened) } }
@@ -86,6 +83,8 @@ import Unwind
       if name == UnwindMapNames.scratches { unsafe bpf_map__set_max_entries(map, UInt32(possible)) }
       if name == UnwindMapNames.chunks {
         unsafe bpf_map__set_max_entries(map, UInt32(UnwindArrays.chunkCount(budget: settings.unwindTableBytes)))
+        // Where it was refused, libbpf asks again and says why.
+        if let descriptor = rowMap?.descriptor, descriptor >= 0 { _ = unsafe bpf_map__reuse_fd(map, descriptor) }
       }
     }
     if usesTables, let scratch = unsafe bpf_object__find_map_by_name(opened, "scratch") { unsafe bpf_map__set_autocreate(scratch, false) }
@@ -99,7 +98,9 @@ import Unwind
     guard let initial = unsafe bpf_map__initial_value(constants, &size), size >= MemoryLayout<pyrorec_settings>.size
     else { throw Self.refusal("setting the sampler's constants") }
     unsafe UnsafeMutableRawPointer(mutating: initial).copyMemory(from: &values, byteCount: MemoryLayout<pyrorec_settings>.size)
-    guard unsafe bpf_object__load(opened) == 0 else { throw Self.refusal("loading the sampler") }
+    // Until it is loaded libbpf has but the name of the file.
+    let refused = withExtendedLifetime(types) { unsafe bpf_object__load(opened) }
+    guard refused == 0 else { throw Self.refusal("loading the sampler") }
     guard let cgroups = unsafe bpf_object__find_map_by_name(opened, "cgroups"),
       let countersMap = unsafe bpf_object__find_map_by_name(opened, "counters")
     else { throw Self.refusal("finding the sampler's maps") }
@@ -251,6 +252,24 @@ import Unwind
     let code = errno
     let words = unsafe String(cString: pyrorec_libbpf_messages())
     return .refused(operation: operation, code: code, detail: words)
+  }
+
+  /// - Parameter typesPath: a file to relocate by; `nil` for all of the kernel's types.
+  private static func open(_ image: [UInt8], typesPath: String?) -> OpaquePointer? {
+    var options = unsafe bpf_object_open_opts()
+    unsafe options.sz = MemoryLayout<bpf_object_open_opts>.size
+    // Safe: libbpf copies what it is given.
+    return unsafe "pyrorec".withCString { name in
+      unsafe options.object_name = name
+      func open() -> OpaquePointer? {
+        unsafe image.withUnsafeBytes { unsafe bpf_object__open_mem($0.baseAddress, $0.count, &options) }
+      }
+      guard let typesPath else { return unsafe open() }
+      return unsafe typesPath.withCString { path in
+        unsafe options.btf_custom_path = path
+        return unsafe open()
+      }
+    }
   }
 
   private static func embeddedObject() -> [UInt8] {

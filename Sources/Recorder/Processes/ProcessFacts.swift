@@ -40,10 +40,13 @@ struct ProcessFacts {
   /// `nil` when the process is gone.
   /// - Parameter isNewProgram: the process just ran a program: its name and its start are known from elsewhere and stay as
   ///   they are here, which spares a file.
-  init?(process: UInt32, isNewProgram: Bool = false, recent: inout Recent, in files: any ProcessFileSystem) {
+  /// - Parameter stat: the process' `stat` if it was read before.
+  init?(
+    process: UInt32, isNewProgram: Bool = false, stat: [UInt8]? = nil, recent: inout Recent, in files: any ProcessFileSystem
+  ) {
     let status = isNewProgram ? try? files.read("\(process)/status", limit: Self.textLimit) : nil
     if status == nil {
-      guard let stat = try? files.read("\(process)/stat", limit: Self.textLimit), readStat(stat) else { return nil }
+      guard let stat = stat ?? Self.stat(of: process, in: files), readStat(stat) else { return nil }
     }
     if isKernelThread { return }
     executable = (try? files.link("\(process)/exe")) ?? ""
@@ -78,6 +81,16 @@ struct ProcessFacts {
       }
     }
     return nil
+  }
+
+  static func stat(of process: UInt32, in files: any ProcessFileSystem) -> [UInt8]? {
+    try? files.read("\(process)/stat", limit: textLimit)
+  }
+
+  /// Whether a process' `stat` says that its first thread is on a CPU, or waits for one.
+  static func isRunning(_ stat: [UInt8]) -> Bool {
+    guard let close = stat.lastIndex(of: UInt8(ascii: ")")), close + 2 < stat.count else { return false }
+    return stat[close + 2] == UInt8(ascii: "R")
   }
 
   static func commandLine(of process: UInt32, in files: any ProcessFileSystem) -> [String] {

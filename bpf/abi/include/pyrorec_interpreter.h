@@ -5,7 +5,7 @@
  * A frame of an interpreter takes two words of a stack, in place of the frames of the function that ran it. Both have bit
  * 63 set, which no address of a process has. The first: the interpreter's space in bits 56 to 62, below it the address of
  * the code it runs. The second: the instruction in the low bits, above it a cookie of that code, by which whoever reads it
- * later tells whether it is still the same.
+ * later tells whether it is still the same, in bit 62 PYROREC_FRAME_UNCHECKED.
  *
  * A first word with address 0 says that the walk failed here; the second is why (enum pyrorec_interpreter_failure). The
  * frames of the function that ran the interpreter follow.
@@ -26,7 +26,12 @@ enum pyrorec_interpreter {
 #define PYROREC_INSTRUCTION_BITS 28
 /* Where in its code a frame stands could not be told. */
 #define PYROREC_INSTRUCTION_UNKNOWN ((1u << PYROREC_INSTRUCTION_BITS) - 1)
-#define PYROREC_COOKIE_BITS 35
+#define PYROREC_COOKIE_BITS 34
+/*
+ * Of the second word: the cookie is that of an earlier sample, and nobody has looked since whether it is the same code. It is
+ * when it still is at some time after the sample.
+ */
+#define PYROREC_FRAME_UNCHECKED (1ull << 62)
 
 enum pyrorec_interpreter_failure {
 	PYROREC_INTERPRETER_NO_FAILURE = 0,
@@ -54,10 +59,22 @@ enum pyrorec_python_style {
 #define PYROREC_MAX_INTERPRETER_PROCESSES 16384
 
 #define PYROREC_PYTHON_RANGES 4
-#define PYROREC_PYTHON_COOKIE_WORDS 8
+#define PYROREC_PYTHON_COOKIE_WORDS 6
 #define PYROREC_OFFSET_NONE 0xffff
 /* Bytes that are read of each structure at most: every offset and what is there end below. */
 #define PYROREC_PYTHON_BYTES 256
+
+/*
+ * Strings of 3.6 to 3.11, from the length on: the hash, the state with bits for ASCII and the bytes of a character, a pointer,
+ * and what an ASCII string says; other strings say it later.
+ */
+#define PYROREC_PYTHON_TEXT_HEAD 32
+#define PYROREC_PYTHON_TEXT_STATE 16
+#define PYROREC_PYTHON_TEXT_KIND 2
+#define PYROREC_PYTHON_TEXT_ASCII 64
+#define PYROREC_PYTHON_TEXT_OTHER 24
+/* So many bytes of its beginning and of its end are part of the cookie. */
+#define PYROREC_PYTHON_TEXT_BYTES 40
 
 /* A process that runs CPython. Offsets are in bytes. */
 struct pyrorec_python_process {
@@ -68,6 +85,8 @@ struct pyrorec_python_process {
 	__u64 interpreters;
 	/* The type of code objects; 0: not known. */
 	__u64 code_type;
+	/* Which bits of a word of a code object are its version, which no other one has; 0 for none. */
+	__u64 version_mask;
 	/* The interpreter state: the next one, the first of its thread states. */
 	__u32 interpreter_next;
 	__u32 interpreter_threads;
@@ -91,20 +110,21 @@ struct pyrorec_python_process {
 	__u16 style;
 	/* From this owner on a frame runs no code. */
 	__u16 entry_owner;
-	/* Where the code's name lies, whose hash is part of the cookie; PYROREC_OFFSET_NONE: it is not. */
-	__u16 code_name;
-	/* Of a string: its hash. */
-	__u16 string_hash;
-	/* Bytes to read of a thread state, a frame, a code object. */
+	/* Of any object: where its type lies. Of a string: its length. */
+	__u16 object_type;
+	__u16 string_length;
+	/* Bytes to read of a thread state, a frame. */
 	__u16 thread_bytes;
 	__u16 frame_bytes;
+	/* What is read of a code object, and in there the words that the cookie is made of. */
+	__u16 code_from;
 	__u16 code_bytes;
-	/* Multiples of 8: the words of a code object that the cookie is made of. */
 	__u16 cookie_words[PYROREC_PYTHON_COOKIE_WORDS];
-	/* Of any object: where its type lies. */
-	__u16 object_type;
-	/* Where the name of its file lies, whose length and hash are part of the cookie where the name's hash is. */
+	/* In there the name and the file, which are part of the cookie too; PYROREC_OFFSET_NONE: they are not. */
+	__u16 code_name;
 	__u16 code_file;
+	/* Where the word of a code object that has its version lies. */
+	__u16 code_version;
 };
 
 #define PYROREC_COOKIE_FACTOR 0xff51afd7ed558ccdull

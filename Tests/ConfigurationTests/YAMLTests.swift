@@ -1,6 +1,6 @@
 import Base
 import Testing
-@testable import Discovery
+@testable import Configuration
 
 private func read(_ text: String) throws -> JSONValue { try YAMLReader.read(Array(text.utf8)) }
 

@@ -1,20 +1,21 @@
-import Base
+package import Base
 
-/// Reads the part of YAML 1.2 that kubeconfig files are written in, JSON among it: block and flow mappings and sequences, quoted and
+/// Reads the part of YAML 1.2 that configurations are written in, JSON among it: block and flow mappings and sequences, quoted and
 /// plain scalars, literal and folded blocks, comments. Anchors, aliases, tags, `? ` keys and scalars over several lines are
 /// refused with their line, as is a key that comes twice.
 ///
-/// A plain scalar is a text unless it is one of the words for null, true and false; numbers stay as they are written.
-struct YAMLReader {
-  struct Failure: Error, Hashable, CustomStringConvertible {
+/// A plain scalar is a text unless it is one of the words for null, true and false; numbers stay as they are written, unless
+/// they are asked for.
+package struct YAMLReader {
+  package struct Failure: Error, Hashable, CustomStringConvertible {
     /// Counts from 1.
-    let line: Int
+    package let line: Int
     let message: String
-    var description: String { "line \(line): \(message)" }
+    package var description: String { "line \(line): \(message)" }
   }
 
   static let maximumDepth = 32
-  static let maximumBytes = 4 << 20
+  package static let maximumBytes = 4 << 20
 
   struct Line {
     /// Of its first byte that is no space; the line's end for an empty one.
@@ -26,13 +27,15 @@ struct YAMLReader {
   }
 
   let bytes: [UInt8]
+  let readsNumbers: Bool
   var lines: [Line] = []
   /// The line that is read next.
   var at = 0
 
-  static func read(_ bytes: [UInt8]) throws(Failure) -> JSONValue {
+  /// - Parameter readsNumbers: whether `1`, `-2.5`, `1e3` and `0x1f` without quotes are numbers.
+  package static func read(_ bytes: [UInt8], readsNumbers: Bool = false) throws(Failure) -> JSONValue {
     guard bytes.count <= maximumBytes else { throw Failure(line: 1, message: "the file is larger than \(maximumBytes >> 20) MiB") }
-    var reader = YAMLReader(bytes: bytes)
+    var reader = YAMLReader(bytes: bytes, readsNumbers: readsNumbers)
     try reader.cutIntoLines()
     let value = try reader.block(minimumIndent: 0, depth: 0)
     reader.skipEmptyLines()
@@ -40,7 +43,13 @@ struct YAMLReader {
     return value
   }
 
-  private init(bytes: [UInt8]) { self.bytes = bytes }
+  private init(bytes: [UInt8], readsNumbers: Bool) {
+    self.bytes = bytes
+    self.readsNumbers = readsNumbers
+  }
+
+  /// A text of the file as messages show it.
+  func shown(_ text: String) -> String { text.count > 100 ? text.prefix(100) + "…" : text }
 
   private mutating func cutIntoLines() throws(Failure) {
     var start = bytes.starts(with: [0xef, 0xbb, 0xbf]) ? 3 : 0
@@ -155,7 +164,7 @@ struct YAMLReader {
       if isDash(line) { return .object(members) }
       guard let (name, end) = try key(line) else { throw Failure(line: line.number, message: "there is no `key:` here") }
       guard keys.insert(name).inserted else {
-        throw Failure(line: line.number, message: "the key \(ShownText.shortened(name)) comes twice")
+        throw Failure(line: line.number, message: "the key \(shown(name)) comes twice")
       }
       let content = (end..<max(end, line.end)).first { bytes[$0] != 0x20 } ?? line.end
       let value: JSONValue

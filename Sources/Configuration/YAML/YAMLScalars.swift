@@ -20,8 +20,20 @@ extension YAMLReader {
     case "", "~", "null", "Null", "NULL": return .null
     case "true", "True", "TRUE": return .boolean(true)
     case "false", "False", "FALSE": return .boolean(false)
-    default: return .text(text)
+    default: return readsNumbers ? number(text) ?? .text(text) : .text(text)
     }
+  }
+
+  /// YAML 1.2, section 10.3.2: decimal, `0o` and `0x` integers, and floating-point numbers.
+  private func number(_ text: String) -> JSONValue? {
+    let digits = text.utf8.drop { $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "+") }
+    guard let first = digits.first, text.utf8.count - digits.count <= 1, first == UInt8(ascii: ".") || (0x30...0x39).contains(first)
+    else { return nil }
+    if let integer = Int64(text) { return .integer(integer) }
+    if text.hasPrefix("0x") { return Int64(text.dropFirst(2), radix: 16).map { .integer($0) } }
+    if text.hasPrefix("0o") { return Int64(text.dropFirst(2), radix: 8).map { .integer($0) } }
+    guard text.utf8.allSatisfy({ "0123456789.eE+-".utf8.contains($0) }) else { return nil }
+    return Double(text).flatMap { $0.isFinite ? .number($0) : nil }
   }
 
   /// A scalar in either kind of quotes, on one line.
@@ -182,7 +194,7 @@ extension YAMLReader {
       }
       guard try skipFlowSpace(&place) == UInt8(ascii: ":") else { throw Failure(line: number, message: "a key without a colon") }
       place += 1
-      guard keys.insert(name).inserted else { throw Failure(line: number, message: "the key \(ShownText.shortened(name)) comes twice") }
+      guard keys.insert(name).inserted else { throw Failure(line: number, message: "the key \(shown(name)) comes twice") }
       members.append(JSONValue.Member(key: name, value: try flow(&place, depth: depth + 1)))
       if try !flowGoesOn(&place, until: UInt8(ascii: "}")) { break }
     }
