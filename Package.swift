@@ -140,6 +140,7 @@ let package = Package(
 //   PYROREC_TOOLS=1 swift run segment-copy FROM TO    writes a trace's records again, and says how long it took
 //   PYROREC_TOOLS=1 swift run unwind-tables               builds unwind tables of files, and measures or prints them
 //   PYROREC_TOOLS=1 swift run unwind-threads PID          unwinds a process that stands still (scripts/try-gdb)
+//   PYROREC_TOOLS=1 swift run stack-copies TRACE…         prints the copies of stacks that are not unwound again as recorded
 //   PYROREC_TOOLS=1 swift run symbol-names FILE           prints the functions and lines of the addresses it reads
 if Context.environment["PYROREC_TOOLS"] != nil {
   // How long relabelling takes: Benchmarks/relabel.
@@ -169,6 +170,10 @@ if Context.environment["PYROREC_TOOLS"] != nil {
   package.targets.append(
     .executableTarget(
       name: "unwind-threads", dependencies: ["Recorder", "TraceFormat", "Base"], path: "Tests/UnwindThreads", swiftSettings: common))
+  package.targets.append(
+    .executableTarget(
+      name: "stack-copies", dependencies: ["Replayer", "TraceFormat", "Base"], path: "Tests/StackCopies", swiftSettings: common,
+      linkerSettings: staticLZ4 + [.linkedLibrary(":libzstd.a"), .linkedLibrary(":libz.a")]))
   package.targets.append(
     .executableTarget(
       name: "symbol-names", dependencies: ["Symbolize", "Base"], path: "Benchmarks/Names", swiftSettings: common,

@@ -34,8 +34,8 @@ def below(root):
 
 
 class Frame:
-    def __init__(self, pc, name, kind):
-        self.pc, self.name, self.kind = pc, name, kind
+    def __init__(self, pc, sp, name):
+        self.pc, self.sp, self.name = pc, sp, name
 
 
 def gdb_chain():
@@ -44,7 +44,8 @@ def gdb_chain():
     try:
         while frame is not None and len(frames) < MAXIMUM_FRAMES:
             if frame.type() not in (gdb.INLINE_FRAME, gdb.TAILCALL_FRAME):
-                frames.append(Frame(frame.pc() & WORD, frame.name() or "??", frame.type()))
+                sp = int(frame.read_register("rsp")) & WORD
+                frames.append(Frame(frame.pc() & WORD, sp, frame.name() or "??"))
             # Zero is what lies behind the outermost frame.
             if frames and frames[-1].pc == 0:
                 frames.pop()
@@ -88,8 +89,6 @@ OUTERMOST = {
     "runtime.clone": "the stack of a new thread begins there",
     "__clone": "the stack of a new thread begins there",
 }
-# Where Go goes on on another stack and only the frame pointer leads back, to the caller of the function that had it set up.
-SWITCHES = {"runtime.morestack": "ours goes on on the goroutine's stack, without the two innermost functions there"}
 # What a return leads to without a call before it.
 NOT_CALLED = ("runtime.goexit", "__restore_rt", "runtime.sigreturn")
 
@@ -159,8 +158,48 @@ class Code:
         return False
 
 
-def explanation(code, theirs, ours, stopped):
-    """Why gdb's chain is not the stack, where the code itself says so; None when nobody is known to be wrong but us."""
+class Goroutine:
+    """What Go itself has written down of the goroutine that a thread runs, when the thread is on the scheduler's stack."""
+
+    def __init__(self):
+        base = int(gdb.newest_frame().read_register("fs_base")) & WORD
+        self.g0 = gdb.Value(self.word(base - 8)).cast(gdb.lookup_type("runtime.g").pointer())
+        self.goroutine = self.g0["m"]["curg"]
+
+    @staticmethod
+    def word(address):
+        return int.from_bytes(bytes(gdb.selected_inferior().read_memory(address & WORD, 8)), "little")
+
+    def callers(self, name):
+        """The frames behind function `name`, innermost first, as far as the record goes; None where it says nothing."""
+        if name == "runtime.systemstack":
+            return [self.word(int(self.goroutine["sched"]["sp"]))]
+        if name == "runtime.morestack":
+            return [int(self.goroutine["sched"]["pc"]), self.word(int(self.goroutine["sched"]["sp"]))]
+        return None
+
+    def begins(self, name, sp):
+        """Whether nothing follows the frame whose stack pointer is `sp`: mcall has pushed one word where the scheduler's stack begins,
+        and behind morestack is a goroutine only until it has been left."""
+        if name == "runtime.morestack":
+            return int(self.goroutine) == 0
+        return name == "runtime.mcall" and sp + 8 == int(self.g0["sched"]["sp"])
+
+
+def by_go(callee, name, behind):
+    """Whether Go's own record of the goroutine says that `behind` is what follows `callee`."""
+    try:
+        goroutine = Goroutine()
+        if not behind:
+            return goroutine.begins(name, callee.sp)
+        callers = goroutine.callers(name)
+        return bool(callers) and behind[: len(callers)] == callers
+    except gdb.error:
+        return False
+
+
+def explanation(code, theirs, ours):
+    """Why gdb's chain is not the stack, where something says so; None when nobody is known to be wrong but us."""
     frames = ours["frames"]
     first = next((i for i, (a, b) in enumerate(zip(theirs, frames)) if a.pc != b), min(len(theirs), len(frames)))
     if first == 0 or ours["result"].split()[0] not in ("complete", "guessed"):
@@ -168,17 +207,17 @@ def explanation(code, theirs, ours, stopped):
     callee = theirs[first - 1]
     name = function(callee.pc)
     # Ours are held against the code from where the chains part.
-    for index in range(first + (name in SWITCHES), len(frames)):
+    for index in range(first, len(frames)):
         if not code.is_caller(frames[index], frames[index - 1]):
             ours["doubt"] = index
             return None
+    if by_go(callee, name, frames[first:]):
+        return f"Go's own record of the goroutine: behind {name} {'follow our frames' if frames[first:] else 'the stack begins'}"
     if first == len(frames):
         return f"gdb goes on behind {name}: {OUTERMOST[name]}" if name in OUTERMOST else None
     goes_on = first < len(theirs)
     if goes_on and code.is_caller(theirs[first].pc, callee.pc):
         return None
-    if name in SWITCHES:
-        return f"gdb {'errs' if goes_on else 'ends'} behind {name}; {SWITCHES[name]}"
     where = code.image(callee.pc)
     if goes_on:
         return f"gdb's caller of a function of {where} is behind no call; ours is, and so is all that follows"
@@ -215,13 +254,16 @@ def stop_and_compare(pid, counts, reasons, out):
         code = Code(pid)
         for tid, (theirs, stopped) in found.items():
             ours = chains[tid]
+            # Behind the entry point lies the number of arguments, which is no code.
+            while len(theirs) > 1 and code.image(theirs[-1].pc) is None and "_start" in [frame.name for frame in theirs]:
+                theirs.pop()
             counts["compared"] += 1
             if [frame.pc for frame in theirs] == ours["frames"]:
                 counts["equal"] += 1
                 counts["frames"] += len(theirs)
                 counts["guessed"] += ours["result"].startswith("guessed")
                 continue
-            why = explanation(code, theirs, ours, stopped)
+            why = explanation(code, theirs, ours)
             counts["explained" if why else "different"] += 1
             reasons[why or "not explained"] = reasons.get(why or "not explained", 0) + 1
             out.write(f"{why or 'NOT EXPLAINED'}: ")

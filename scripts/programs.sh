@@ -74,7 +74,25 @@ func (n *node) count() int {
 	}
 	return 1 + n.left.count() + n.right.count()
 }
+
+// Its stack grows again and again.
+func deep(n int) int {
+	var keep [32]int
+	keep[n%32] = n
+	if n > 0 {
+		keep[0] += deep(n - 1)
+	}
+	return keep[n%32]
+}
+
 func main() {
+	go func() {
+		for {
+			done := make(chan int)
+			go func() { done <- deep(500) }()
+			<-done
+		}
+	}()
 	for g := 0; g < 2; g++ {
 		go func() {
 			for {
@@ -107,8 +125,11 @@ fn main() {
 RUST
   rustc -O load.rs -o load-rust 2>rustc.log && command=(./load-rust)
 }
+# MUSL: where one was built with call frames for debuggers, which end up in a file of their own.
 prepare_musl() {
-  need musl-gcc || return 1
+  local gcc=musl-gcc
+  [[ ${MUSL:-} ]] && gcc=$MUSL/bin/musl-gcc
+  need "$gcc" || return 1
   cat >load-musl.c <<'C'
 #include <math.h>
 #include <stdio.h>
@@ -125,7 +146,8 @@ int main(void) {
   }
 }
 C
-  musl-gcc -O2 -fomit-frame-pointer -static load-musl.c -o load-musl && command=(./load-musl)
+  "$gcc" -O2 -g -fomit-frame-pointer -static load-musl.c -o load-musl && objcopy --only-keep-debug load-musl load-musl.debug &&
+    strip --strip-debug load-musl && objcopy --add-gnu-debuglink=load-musl.debug load-musl && command=(./load-musl)
 }
 prepare_swift() {
   need swiftc || return 1

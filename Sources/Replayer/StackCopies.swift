@@ -31,6 +31,8 @@ package struct StackCopies: Sendable {
     package var recorded: [UInt64]
     package var found: [UInt64]
     package var result: UInt8
+    /// Some of them by guesses, however it ended.
+    package var isGuessed = false
   }
 
   private let trace: LoadedTrace
@@ -148,6 +150,7 @@ private struct CopyUnwinder: Sendable {
     else { return unwound }
     unwound.found = found.frames
     unwound.result = found.result
+    unwound.isGuessed = found.isGuessed
     unwound.outcome = outcome(unwound)
     return unwound
   }
@@ -171,6 +174,6 @@ private struct CopyUnwinder: Sendable {
       default: break
       }
     }
-    return recorded == .guessed || found == .guessed ? .withoutCode : .different
+    return recorded == .guessed || unwound.isGuessed ? .withoutCode : .different
   }
 }

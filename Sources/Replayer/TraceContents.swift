@@ -235,6 +235,13 @@ package struct TraceContents: Sendable {
   /// The code addresses of a user stack, innermost first; `nil` when a part of it is lost.
   package func userFrames(of stack: StackHandle) -> [UInt64]? { trie.userFrames(of: stack) }
 
+  /// The file that `address` lies in and the place in it, for a reader's eyes.
+  package func place(of address: UInt64, in space: AddressSpaceHandle) -> String {
+    guard let mapping = spaces[space.rawValue]?.mapping(at: address) else { return "[no mapping]" }
+    let offset = address &- mapping.start &+ mapping.fileOffset
+    return "\(images[mapping.image]?.path ?? "[image \(mapping.image)]")+0x\(String(offset, radix: 16))"
+  }
+
   package var lostSamples: UInt64 {
     losses.reduce(0) { $1.reason.isSamples ? $0.addingReportingOverflow($1.count).partialValue : $0 }
   }

@@ -6,6 +6,7 @@ package enum UnwindInput {
   package struct Extent: Hashable, Sendable {
     package let fileOffset: FileOffset
     package let byteCount: UInt64
+    fileprivate var end: UInt64 { fileOffset.rawValue &+ byteCount }
   }
   /// Bytes at the entry point, where it is told from a function.
   private static let entryByteCount: UInt64 = 64
@@ -17,8 +18,10 @@ package enum UnwindInput {
   ///
   /// Code is among them only where it is looked at: of Go programs, static programs, C libraries without call
   /// frames, and Swift.
-  /// - Parameter elf: a file of which the header, both header tables and the section names are there.
-  package static func extents(of elf: borrowing ElfFile) -> [Extent] {
+  /// - Parameters:
+  ///   - elf: a file of which the header, both header tables and the section names are there.
+  ///   - isForCode: only what `code(of:file:)` looks at, which is not what Swift's functions do.
+  package static func extents(of elf: borrowing ElfFile, isForCode: Bool = false) -> [Extent] {
     var extents: [Extent] = []
     func append(_ offset: FileOffset, _ byteCount: UInt64) {
       if byteCount > 0 { extents.append(Extent(fileOffset: offset, byteCount: byteCount)) }
@@ -35,12 +38,61 @@ package enum UnwindInput {
       append(elf.sections[index].fileOffset, elf.sections[index].byteCount)
     }
     for segment in elf.segments where segment.kind == .load {
-      if segment.isExecutable ? isGo || looksAtCode : searchesData {
+      let needsCode = isForCode ? OutermostCode.looksAtCode(of: elf) : isGo || looksAtCode
+      if segment.isExecutable ? needsCode : searchesData {
         append(segment.fileOffset, segment.fileByteCount)
       }
     }
     for segment in elf.segments where segment.kind == .ehFrameHeader { append(segment.fileOffset, segment.fileByteCount) }
     if let entry = elf.layout.fileOffset(of: elf.header.entry) { append(entry, entryByteCount) }
     return extents.sorted { $0.fileOffset < $1.fileOffset }
+  }
+
+  /// Of the code that `code(of:file:)` names, so that copies of files stay small: what musl, static programs and Swift's libraries
+  /// have of it is less than a tenth.
+  package static let maximumCodeByteCount: UInt64 = 16 << 20
+  /// Between two functions that are named.
+  private static let mergedGap: UInt64 = 64
+
+  /// Whether there may be rules that are made from code, so that it is worth asking which.
+  package static func readsCode(of elf: borrowing ElfFile) -> Bool {
+    elf.header.fileClass == .elf64 && (OutermostCode.looksAtCode(of: elf) || X86StackCode.isSwift(elf))
+  }
+
+  /// The code that rules are made from: with it, a copy that has everything but code is unwound as the file is. Beyond
+  /// `maximumCodeByteCount` the rest is left out.
+  /// - Parameters:
+  ///   - elf: a file of which the extents are there.
+  ///   - file: its bytes.
+  package static func code(of elf: borrowing ElfFile, file: RawSpan) -> [Extent] {
+    guard readsCode(of: elf), let registers = RegisterNames(elf.header.machine) else { return [] }
+    // Safe: used only inside the closure, and so is all that points into it.
+    let blocks = unsafe file.withUnsafeBytes { file in
+      let nothing = unsafe FrameBytes(UnsafeRawBufferPointer(start: nil, count: 0))
+      return unsafe UnwindSources(elf, registers, file: FrameBytes(file), debugFrame: nothing).blocks
+    }
+    var extents: [Extent] = []
+    var left = maximumCodeByteCount
+    for block in blocks {
+      switch block.source {
+      case .x86Code, .linkRegister: break
+      case .constant where block.end - block.start <= entryByteCount: break
+      case .constant, .callFrames, .go, .stubs: continue
+      }
+      guard let offset = elf.layout.fileOffset(of: ImageAddress(block.start)) else { continue }
+      let byteCount = block.end &- block.start
+      let start = offset.rawValue
+      if let last = extents.last, start >= last.fileOffset.rawValue, start <= last.end &+ mergedGap {
+        let more = max(start &+ byteCount, last.end) &- last.end
+        guard more <= left else { break }
+        left -= more
+        extents[extents.count - 1] = Extent(fileOffset: last.fileOffset, byteCount: last.byteCount + more)
+      } else {
+        guard byteCount <= left else { break }
+        left -= byteCount
+        extents.append(Extent(fileOffset: offset, byteCount: byteCount))
+      }
+    }
+    return extents
   }
 }

@@ -62,6 +62,7 @@ package enum RuleNumber {
   package static let plt10 = UInt16(PYROREC_RULE_PLT_10.rawValue)
   package static let signal = UInt16(PYROREC_RULE_SIGNAL.rawValue)
   package static let switchedStack = UInt16(PYROREC_RULE_SWITCHED_STACK.rawValue)
+  package static let grewStack = UInt16(PYROREC_RULE_GREW_STACK.rawValue)
   package static let framePointer = UInt16(PYROREC_RULE_FRAME_POINTER.rawValue)
   package static let unsupported = UInt16(PYROREC_RULE_UNSUPPORTED.rawValue)
   /// The number of a table's first rule of its own.

@@ -8,7 +8,7 @@ package struct UnwindTable: Hashable, Sendable {
   static let pageBits = UInt64(PYROREC_UNWIND_PAGE_BITS)
 
   package let machine: ElfMachine
-  /// Where the file's bytes are mapped: turns a mapping's file offset into the addresses the rows speak of.
+  /// Where the file's code is mapped: turns a mapping's file offset into the addresses the rows speak of.
   package let layout: ImageLayout
   /// The page (image address >> 16) of the first row; 0 when there are no rows.
   package let firstPage: UInt64

@@ -4,7 +4,7 @@ import ObjectFile
 /// Builds the unwind table of a file.
 package enum UnwindTableBuilder {
   /// Raised when a file's table comes out differently: what was kept of an older one is then not used.
-  package static let version: UInt32 = 2
+  package static let version: UInt32 = 3
   /// Blocks that one worker takes at a time; the same for any number of workers, so that the table is too.
   static let blocksPerPart = 4096
 
@@ -34,8 +34,10 @@ package enum UnwindTableBuilder {
         return rows(of: sources, workers: options.workers)
       }
     }
+    // Pages that a mapping of code shares with data are no reason to take them for the data's.
+    let code = ImageLayout(elf.segments.filter(\.isExecutable))
     return UnwindTable(
-      machine: elf.header.machine, layout: elf.layout, firstPage: joined.pages.first?.page ?? 0,
+      machine: elf.header.machine, layout: code, firstPage: joined.pages.first?.page ?? 0,
       pageStarts: joined.pageStarts(), rows: joined.rows, rules: joined.rules)
   }
 

@@ -299,6 +299,27 @@ struct HostUnwindingTests {
     }
   }
 
+  @Test func `behind what grows a stack are the function that wanted it, which has no frame yet, and its caller`() throws {
+    for callee in [code + 0x1000, code + 0x1080, code + 0x1800] {
+      var stack = HandMadeStack()
+      stack.add(0x1000, RuleNumber.grewStack)
+      stack.add(0x2000, HandMadeStack.sp(8))
+      stack.add(0x2800, HandMadeStack.sp(32, fpAt: -16))
+      stack.add(0x3000, RuleNumber.stop)
+      stack.state.pc = code + 0x1010
+      stack.state.fp = HandMadeStack.base + 48
+      // What an earlier call left, which leads nowhere; the function, its caller, that one's 16 bytes, frame pointer, return address.
+      stack.words = [code + 0x2008, 7, code + 0x2008, code + 0x2808, 7, 7, 0, code + 0x3001]
+      stack.calls = [code + 0x2008, code + 0x2808]
+      stack.callees = [code + 0x2008: callee]
+      let found = try stack.unwind()
+      // A call of something else was not it: a goroutine that was left.
+      let callers = callee == code + 0x1800 ? [] : [code + 0x2008, code + 0x2808, code + 0x3001]
+      #expect(found.frames == [code + 0x1010] + callers)
+      #expect(result(found) == .complete && found.guesses == 0)
+    }
+  }
+
   @Test func `without a table yet it stops where it is, to go on later`() throws {
     var stack = HandMadeStack()
     stack.add(0x1000, HandMadeStack.sp(8))

@@ -111,7 +111,8 @@ struct GoTable {
           GoTable.Function(offset: 0xe0, name: "runtime.memmove", steps: [(0, 0x20)]),
           GoTable.Function(offset: 0x100, name: "runtime.clone.abi0", steps: [(0, 0x20)]),
           GoTable.Function(offset: 0x120, name: "main.thin", steps: [(0, 4), (8, 0x10), (0, 0x0c)]),
-          GoTable.Function(offset: 0x140, name: "", steps: []),
+          GoTable.Function(offset: 0x140, name: "runtime.morestack.abi0", steps: [(0, 0x20)]),
+          GoTable.Function(offset: 0x160, name: "", steps: []),
         ]
       ).bytes
     // sub $8, %rsp; mov %rbp, (%rsp); lea (%rsp), %rbp
@@ -142,6 +143,7 @@ struct GoTable {
     #expect(found(0x58) == [16, -16] && found(0x59) == [8, 0])
     #expect(found(0x60) == [Int32(RuleNumber.stop)] && found(0x7e) == [Int32(RuleNumber.stop)])
     #expect(found(0x80) == [Int32(RuleNumber.switchedStack)])
+    #expect(found(0x140) == [Int32(RuleNumber.grewStack)])
     #expect(found(0xa0) == [8, 0] && found(0xa4) == [32, 0] && found(0xae) == [Int32(RuleNumber.framePointer)])
     #expect(found(0xbf) == [Int32(RuleNumber.signal)])  // one byte early
     #expect(found(0xc0) == [Int32(RuleNumber.signal)])
@@ -149,7 +151,7 @@ struct GoTable {
     // The parent returns, the child has nowhere to.
     #expect(found(0x102) == [8, 0] && found(0x106) == [8, 0] && found(0x109) == [Int32(RuleNumber.stop)])
     #expect(found(0x124) == [16, 0] && found(0x128) == [16, -16] && found(0x130) == [16, -16] && found(0x134) == [8, 0])
-    #expect(found(0x140) == [Int32(RuleNumber.none)])
+    #expect(found(0x160) == [Int32(RuleNumber.none)])
   }
 
   @Test("without section headers Go's table is found by its magic number")

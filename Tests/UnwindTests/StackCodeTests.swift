@@ -108,6 +108,44 @@ import Unwind
     }
   }
 
+  @Test("a copy without a file's code has its rules when it keeps the code that they are made from, and none of that code without")
+  func copies() throws {
+    for isSwift in [false, true] {
+      var file = MadeFile()
+      file.code = [UInt8](repeating: 0xcc, count: 0x1000)
+      // push %rax; nop; pop %rax; ret, and push %rbx; pop %rbx; ret
+      file.code.replaceSubrange(0x400..<0x404, with: [0x50, 0x90, 0x58, 0xc3])
+      file.code.replaceSubrange(0xc00..<0xc03, with: [0x53, 0x5b, 0xc3])
+      file.functions = [(0x400, 4), (0xc00, 3)]
+      if isSwift { file.otherName = "swift5_typeref" } else { file.entry = start + 0xf00 }
+      let whole = file.bytes
+      let elf = try ElfFile(whole.borrowedBytes)
+      let code = UnwindInput.code(of: elf, file: whole.borrowedBytes)
+      #expect(code.reduce(0) { $0 + $1.byteCount } < 0x100)
+      let expected = try UnwindTableBuilder.build(whole.borrowedBytes)
+      #expect(found(expected, 0x401) == [16, 0] && found(expected, 0xc01) == [16, 0])
+      for keepsCode in [true, false] {
+        var plan = ElfCopyPlan(byteCount: UInt64(whole.count), mode: .symbols) { (offset, count) throws(Never) in
+          let from = min(Int(clamping: offset.rawValue), whole.count)
+          return Array(whole[from..<min(from + count, whole.count)])
+        }
+        if keepsCode {
+          plan.keep(
+            code.map { ElfCopyPlan.Extent(fileOffset: $0.fileOffset, byteCount: $0.byteCount) }, fileByteCount: UInt64(whole.count))
+        }
+        var copy = [UInt8](repeating: 0, count: whole.count)
+        for extent in plan.extents {
+          let range = Int(extent.fileOffset.rawValue)..<Int(extent.fileOffset.rawValue + extent.byteCount)
+          copy.replaceSubrange(range, with: whole[range])
+        }
+        plan.applyPatches(to: &copy, at: FileOffset(0))
+        let table = try UnwindTableBuilder.build(copy.borrowedBytes)
+        #expect((table == expected) == keepsCode)
+        #expect(keepsCode || (found(table, 0x401) == nil && found(table, 0xc01) == nil))
+      }
+    }
+  }
+
   @Test("any bytes as code end soon and do not trap")
   func random() throws {
     var random = SeededGenerator(seed: 5)

@@ -196,7 +196,9 @@ UNWIND_ASIDE int unwind_by_number(environment env, struct unwinder *u, u32 numbe
 		return unwind_by_frame_pointer(env, u);
 #if !defined(__TARGET_ARCH_arm64)
 	case PYROREC_RULE_SWITCHED_STACK:
-		return unwind_begin_switch(u);
+		return unwind_begin_switch(u, 0);
+	case PYROREC_RULE_GREW_STACK:
+		return unwind_begin_switch(u, 1);
 #endif
 	case UNWIND_RULE_NO_TABLE:
 		return unwind_guess(env, u, PYROREC_UNWIND_NO_TABLE);

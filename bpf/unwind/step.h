@@ -33,6 +33,8 @@ UNWIND_INLINE int unwind_without_mapping(environment env, struct unwinder *u)
 {
 	if (u->mode == UNWIND_CHECK_GUESS)
 		return unwind_begin_scan(u);
+	if (unwind_is_disproven(u, 0))
+		return 0;
 	if (u->can_scan_on) {
 		/* It was something that an earlier call left there. */
 		u->can_scan_on = 0;
@@ -80,8 +82,9 @@ UNWIND_INLINE int unwind_step(environment env, struct unwinder *u)
 			return unwind_end(u, u->reason);
 		address = word - 1;
 	} else if (u->mode == UNWIND_SWITCH) {
+		/* A goroutine that has been left may run elsewhere by now, or its frame pointer is not there: this stack begins here. */
 		if (!u->switch_left)
-			return unwind_by_frame_pointer(env, u);
+			return u->switch_grows ? unwind_end(u, PYROREC_UNWIND_COMPLETE) : unwind_by_frame_pointer(env, u);
 		u->switch_left -= 1;
 		if (unwind_word(env, u, u->scan_address, &word))
 			word = 0;

@@ -3,6 +3,9 @@
  * Across a switch of stacks. Go's systemstack runs a function on the thread's own stack and leaves the frame pointer as its
  * caller had it, on the goroutine's. The caller has pushed where it goes on below its frame, which ends two words above the
  * frame pointer; so a word there counts when it is behind a call of systemstack and its own rule leads to that very end.
+ *
+ * Go's morestack does so for a function that has no frame yet, which wants a larger stack: the frame pointer is that of its caller,
+ * so the rule of that one leads to the end.
  */
 #ifndef PYROREC_UNWIND_SWITCH_H
 #define PYROREC_UNWIND_SWITCH_H
@@ -23,8 +26,10 @@ UNWIND_INLINE int unwind_by_frame_pointer(environment env, struct unwinder *u)
 	return unwind_return(u, pc, fp + 16);
 }
 
-UNWIND_INLINE int unwind_begin_switch(struct unwinder *u)
+/* `grows` is 1 for morestack, else 0. */
+UNWIND_INLINE int unwind_begin_switch(struct unwinder *u, u32 grows)
 {
+	u->switch_grows = grows;
 	u->switch_pc = u->state.pc;
 	u->switch_fp = u->state.fp;
 	u->switch_frame = u->frame_count;
@@ -38,7 +43,8 @@ UNWIND_INLINE int unwind_judge_switch(
 	environment env, struct unwinder *u, const struct pyrorec_unwind_mapping *mapping, u64 word)
 {
 	struct pyrorec_unwind_state *s = &u->state;
-	u64 code;
+	/* What grows stacks is also jumped to, from what lies behind it. */
+	u64 code, behind = u->switch_grows ? UNWIND_SWITCH_FUNCTION : 0;
 
 	u->scan_address += 8;
 	if (!mapping || s->pc < mapping->begin || s->pc >= mapping->end)
@@ -46,7 +52,7 @@ UNWIND_INLINE int unwind_judge_switch(
 	/* CALL rel32. */
 	if (environment_read_code(env, &code, 8, word - 8) || (code >> 24 & 0xff) != 0xe8)
 		return 0;
-	if (s->pc - (word + ((s64)code >> 32)) >= UNWIND_SWITCH_FUNCTION)
+	if (s->pc - (word + ((s64)code >> 32)) + behind >= UNWIND_SWITCH_FUNCTION + behind)
 		return 0;
 	s->pc = word;
 	s->sp = u->scan_address;
@@ -59,11 +65,19 @@ UNWIND_INLINE int unwind_judge_switch(
 /* 1 when the frame that ends at `cfa` is not the one that called: then the search goes on. */
 UNWIND_INLINE int unwind_is_disproven(struct unwinder *u, u64 cfa)
 {
-	if (!u->is_unproven)
+	u32 frame = u->is_unproven;
+
+	if (!frame)
 		return 0;
 	u->is_unproven = 0;
-	if (cfa == u->switch_fp + 16)
+	if (frame == 1 && u->switch_grows) {
+		if (cfa == u->state.sp + 8) {
+			u->is_unproven = 2;
+			return 0;
+		}
+	} else if (cfa == u->switch_fp + 16) {
 		return 0;
+	}
 	u->state.pc = u->switch_pc;
 	u->state.fp = u->switch_fp;
 	u->frame_count = u->switch_frame;

@@ -255,12 +255,17 @@ struct unwinder {
 	u8 guess_reason;
 	u16 first_guess;
 	u16 reserved;
-	/* Where stacks were switched, and whether `state` is a caller of it that its own rule has yet to bear out. */
+	/*
+	 * Where stacks were switched, whether to grow one, and whether `state` is a caller of it, the first or the second one, that
+	 * its own rule has yet to bear out.
+	 */
 	u64 switch_pc;
 	u64 switch_fp;
 	u32 switch_frame;
 	u16 switch_left;
 	u16 is_unproven;
+	u32 switch_grows;
+	u32 reserved_switch;
 	u64 window_base;
 	/* A word that begins less than this behind the base is in the window with all of it; 0 when there is none. */
 	u64 window_reach;
@@ -284,6 +289,7 @@ UNWIND_INLINE void unwind_begin(struct unwinder *u)
 	u->first_guess = 0;
 	u->switch_left = UNWIND_SWITCH_WORDS;
 	u->is_unproven = 0;
+	u->switch_grows = 0;
 	u->window_base = 0;
 	u->window_reach = 0;
 	u->python.is_there = 0;

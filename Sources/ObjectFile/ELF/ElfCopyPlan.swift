@@ -44,7 +44,7 @@ package struct ElfCopyPlan: Hashable, Sendable {
   /// Its `PT_LOAD`s, in the order of the program header table.
   package let layout: ImageLayout
   /// Sorted, not touching one another, none empty, none past the end of the file. Empty for what is no ELF file.
-  package let extents: [Extent]
+  package private(set) var extents: [Extent]
   package let patches: [Patch]
   /// What was wrong with the file, if anything was; the plan is good all the same.
   package let problem: MalformedInput?
@@ -52,6 +52,18 @@ package struct ElfCopyPlan: Hashable, Sendable {
   package var isELF: Bool { identification.isELF }
   /// The sum of the extents.
   package var byteCount: UInt64 { extents.reduce(0) { $0 + $1.byteCount } }
+
+  /// Keeps `more` of the file, too; of what the limit on kept bytes has no room for, nothing.
+  /// - Parameter fileByteCount: the file's size.
+  package mutating func keep(_ more: [Extent], fileByteCount: UInt64) {
+    let within = more.compactMap { extent -> Extent? in
+      guard extent.fileOffset.rawValue < fileByteCount, extent.byteCount > 0 else { return nil }
+      return Extent(fileOffset: extent.fileOffset, byteCount: min(extent.byteCount, fileByteCount - extent.fileOffset.rawValue))
+    }
+    let sum = within.reduce(byteCount) { $0.addingReportingOverflow($1.byteCount).partialValue }
+    guard isELF, sum <= Self.maximumKeptByteCount else { return }
+    extents = Draft.merged(extents + within)
+  }
 
   /// Lays the patches over `bytes`, which were read from `fileOffset`.
   package func applyPatches(to bytes: inout [UInt8], at fileOffset: FileOffset) {
@@ -284,7 +296,9 @@ package struct ElfCopyPlan: Hashable, Sendable {
       }
     }
 
-    func mergedExtents() -> [Extent] {
+    func mergedExtents() -> [Extent] { Self.merged(extents) }
+
+    static func merged(_ extents: [Extent]) -> [Extent] {
       // A few bytes of padding cost less than an extent of their own.
       let gap: UInt64 = 64
       var merged: [Extent] = []

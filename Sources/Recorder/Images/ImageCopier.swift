@@ -4,6 +4,7 @@ import Glibc
 import ObjectFile
 import Synchronization
 import TraceFormat
+import Unwind
 
 /// Copies images on one queue and looks up kernel symbols on another, each one after another in the order asked for.
 ///
@@ -229,6 +230,7 @@ package final class ImageCopier: ImageCopying, @unchecked Sendable {
       copies[key] = record.handle
     }
     if let store { return try keep(file, record, plan, in: store) }
+    let plan = withCode(plan, of: file, record)
     guard copied + plan.byteCount <= Self.maximumBytes else { return try end(record.handle, .overBudget) }
     var written: UInt64 = 0
     for extent in plan.extents {
@@ -255,6 +257,17 @@ package final class ImageCopier: ImageCopying, @unchecked Sendable {
     try end(record.handle, mode == .full ? .full : .symbols, byteCount: written)
   }
 
+  /// The plan with the code that unwind rules are made from, so that stacks are unwound from the copy as from the file. Only for
+  /// what is copied indeed: it takes a look at the whole file.
+  private func withCode(_ plan: ElfCopyPlan, of file: borrowing OwnedDescriptor, _ record: ImageRecord) -> ElfCopyPlan {
+    guard mode == .symbols else { return plan }
+    var plan = plan
+    plan.keep(
+      TableFile.code(of: file, path: record.path).map { ElfCopyPlan.Extent(fileOffset: $0.fileOffset, byteCount: $0.byteCount) },
+      fileByteCount: record.byteCount)
+    return plan
+  }
+
   /// The copy goes into the store, unless it is there: the segment has the identity alone.
   private func keep(
     _ file: borrowing OwnedDescriptor, _ record: ImageRecord, _ plan: ElfCopyPlan, in store: ImageStore
@@ -262,6 +275,7 @@ package final class ImageCopier: ImageCopying, @unchecked Sendable {
     let path = store.path(
       buildID: record.buildID, byteCount: record.byteCount, device: record.device, inode: record.inode, modified: record.modified)
     if store.use(path) { return try end(record.handle, .notAsked) }
+    let plan = withCode(plan, of: file, record)
     var outcome = ImageEndRecord.Outcome.notAsked
     do throws(SystemCallError) {
       let writer = try store.writer(path, byteCount: record.byteCount)

@@ -39,6 +39,22 @@ enum TableFile {
     }
   }
 
+  /// The code that the file's rules are made from, for a copy of it to keep; none where it cannot be read.
+  static func code(of file: borrowing OwnedDescriptor, path: String) -> [UnwindInput.Extent] {
+    guard var memory = try? readHeaders(file, path: path), readsCode(memory.bytes) else { return [] }
+    for (offset, count) in tableExtents(in: memory.bytes, isForCode: true) {
+      let size = UInt64(memory.bytes.byteCount)
+      guard (try? copy(file, path, offset: offset, count: count, size: size, into: &memory)) != nil else { return [] }
+    }
+    guard let elf = try? ElfFile(memory.bytes) else { return [] }
+    return UnwindInput.code(of: elf, file: memory.bytes)
+  }
+
+  private static func readsCode(_ bytes: RawSpan) -> Bool {
+    guard let elf = try? ElfFile(bytes) else { return false }
+    return UnwindInput.readsCode(of: elf)
+  }
+
   /// Bytes that `readRest` brings.
   static func restByteCount(_ headers: RawSpan) -> UInt64 {
     tableExtents(in: headers).reduce(0) { $0 &+ min($1.count, UInt64(headers.byteCount)) }
@@ -54,9 +70,9 @@ enum TableFile {
       + elf.segments.filter { $0.kind == .ehFrameHeader }.map { ($0.fileOffset.rawValue, $0.fileByteCount) }
   }
 
-  private static func tableExtents(in bytes: RawSpan) -> [(offset: UInt64, count: UInt64)] {
+  private static func tableExtents(in bytes: RawSpan, isForCode: Bool = false) -> [(offset: UInt64, count: UInt64)] {
     guard let elf = try? ElfFile(bytes) else { return [] }
-    return UnwindInput.extents(of: elf).map { ($0.fileOffset.rawValue, $0.byteCount) }
+    return UnwindInput.extents(of: elf, isForCode: isForCode).map { ($0.fileOffset.rawValue, $0.byteCount) }
   }
 
   /// Where the section headers lie (System V gABI, chapter 4).

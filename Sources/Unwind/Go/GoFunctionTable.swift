@@ -12,6 +12,8 @@ struct GoFunctionTable: Sendable {
     case switchesStack
     /// Begins a thread, with what comes behind its first return.
     case startsThread
+    /// As `switchesStack`, for a function that has no frame yet.
+    case growsStack
   }
 
   let bytes: FrameBytes
@@ -52,7 +54,7 @@ struct GoFunctionTable: Sendable {
       case .signalReturn:
         block.part = RuleNumber.signal
         block.start -= 1
-      case .switchesStack, .startsThread, .none:
+      case .switchesStack, .startsThread, .growsStack, .none:
         guard program < bytes.count, let from = UInt32(exactly: program) else { continue }
         block.source = .go
         block.from = from
@@ -60,6 +62,7 @@ struct GoFunctionTable: Sendable {
           switch name.role {
           case .switchesStack: .switchesStack
           case .startsThread: .startsThread
+          case .growsStack: .growsStack
           default: .plain
           }
         block.common = kind.rawValue
@@ -84,6 +87,7 @@ struct GoFunctionName {
     case signalReturn
     case switchesStack
     case startsThread
+    case growsStack
   }
   let role: Role?
 
@@ -94,7 +98,7 @@ struct GoFunctionName {
     "runtime.mcall": .outermost,
     "runtime.sigreturn": .signalReturn, "runtime.sigreturn__sigaction": .signalReturn,
     "runtime.systemstack": .switchesStack, "runtime.asmcgocall": .switchesStack, "runtime.cgocallback": .switchesStack,
-    "runtime.morestack": .switchesStack, "runtime.nanotime1": .switchesStack, "runtime.walltime": .switchesStack,
+    "runtime.morestack": .growsStack, "runtime.nanotime1": .switchesStack, "runtime.walltime": .switchesStack,
     "runtime.walltime1": .switchesStack, "time.now": .switchesStack, "runtime.nanotime": .switchesStack,
   ]
   private static let maximumByteCount = 40

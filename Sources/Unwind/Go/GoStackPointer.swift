@@ -4,9 +4,11 @@ import ObjectFile
 /// (Go's `src/runtime/symtab.go`, `step`).
 extension GoFunctionTable {
   func run(_ block: CodeBlock, before limit: UInt64, code: CodeImage, into writer: inout RowWriter) {
-    let switchesStack = block.common == FunctionKind.switchesStack.rawValue
+    let growsStack = block.common == FunctionKind.growsStack.rawValue
+    let switchesStack = growsStack || block.common == FunctionKind.switchesStack.rawValue
     if switchesStack, machine == .aarch64 || !savesFramePointer(block, limit, code) {
-      return writer.put(block.start, machine == .aarch64 ? RuleNumber.framePointer : RuleNumber.switchedStack)
+      let onX86 = growsStack ? RuleNumber.grewStack : RuleNumber.switchedStack
+      return writer.put(block.start, machine == .aarch64 ? RuleNumber.framePointer : onX86)
     }
     var steps = GoSteps(bytes.reader(from: Int(block.from), to: bytes.count), start: block.start, quantum: quantum)
     let child = block.common == FunctionKind.startsThread.rawValue ? childStart(block, limit, code) : nil

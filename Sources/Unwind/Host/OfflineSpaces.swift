@@ -113,12 +113,12 @@ package final class OfflineSpaces: @unchecked Sendable {
   /// - Parameter stack: memory from the stack pointer rounded down to 8.
   package func unwind(
     _ registers: Registers, after frames: [UInt64], inSpace index: Int, stack: [UInt8]
-  ) -> (frames: [UInt64], result: UInt8)? {
+  ) -> (frames: [UInt64], result: UInt8, isGuessed: Bool)? {
     guard slices.indices.contains(index), let slice = slices[index] else { return nil }
     let found = HostUnwinding(
       from: registers.state, after: frames, in: arrays, mappings: slice, stack: stack, machine: machine, process: 0)
     // Where its caller cannot be known yet, the last frame is left to whoever goes on.
     let isPending = found.result == UInt8(PYROREC_UNWIND_TABLES_PENDING.rawValue)
-    return (isPending ? found.frames + [found.state.pc] : found.frames, found.result)
+    return (isPending ? found.frames + [found.state.pc] : found.frames, found.result, found.guesses != 0)
   }
 }

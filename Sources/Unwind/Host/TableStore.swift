@@ -34,10 +34,10 @@ package final class StoredTable {
     self.lastHit = lastHit
   }
 
-  /// What to subtract from an address in a mapping; `nil` when the file has no such segment.
+  /// What to subtract from an address in a mapping; `nil` when the file has no code there.
   ///
-  /// The kernel maps whole pages, so the first page of a mapping may hold the end of another segment: the segment is the one
-  /// that most of the mapping is of.
+  /// The kernel maps whole pages, so the first page of a mapping may hold the end of another segment: of those with code, the
+  /// one that most of the mapping is of.
   package func bias(start: UInt64, end: UInt64, fileOffset: UInt64) -> UInt64? {
     let fileEnd = fileOffset &+ (end &- start)
     var best: ImageLayout.Segment?

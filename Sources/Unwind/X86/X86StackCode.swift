@@ -17,7 +17,8 @@ enum X86StackCode {
   static func isSwift(_ elf: borrowing ElfFile) -> Bool {
     guard elf.header.machine == .x86_64 else { return false }
     let prefix = Array("swift5_".utf8)
-    for index in elf.sections.indices where elf.sections[index].kind == .programBits {
+    // A copy without them has their headers.
+    for index in elf.sections.indices where [.programBits, .noBits].contains(elf.sections[index].kind) {
       let name = elf.sectionName(index)
       if name.byteCount > prefix.count, name.extracting(0..<prefix.count).copied() == prefix {
         return elf.segments.allSatisfy { $0.kind != .load || !$0.isExecutable || $0.fileByteCount <= maximumByteCount }
@@ -90,6 +91,8 @@ enum X86StackCode {
   static func run(_ block: CodeBlock, before limit: UInt64, _ code: CodeImage, into writer: inout RowWriter) {
     let byteCount = Int(limit - block.start)
     guard byteCount > 0, let from = code.offset(of: block.start) else { return }
+    // No function begins so: a copy of the file without this code.
+    if code.bytes.load(from, as: UInt32.self) == 0 { return writer.put(block.start, RuleNumber.none) }
     var states = [State?](repeating: nil, count: byteCount)
     // Of every instruction that was reached its end, in the place of its first byte.
     var ends = [Int32](repeating: 0, count: byteCount)

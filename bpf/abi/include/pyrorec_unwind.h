@@ -33,6 +33,11 @@ enum pyrorec_unwind_rule_number {
 	 * lies below it, behind a call of this code. Where it is not found, as PYROREC_RULE_FRAME_POINTER.
 	 */
 	PYROREC_RULE_SWITCHED_STACK = 8,
+	/*
+	 * The same for a function that called to have its stack grown (Go's morestack) and has no frame yet: the frame pointer is of
+	 * its caller. Where they are not found, the outermost frame.
+	 */
+	PYROREC_RULE_GREW_STACK = 9,
 	PYROREC_RULE_FIRST = 16,
 };
 
