@@ -66,6 +66,14 @@ import Testing
     ]
   }
 
+  /// Of the program at the start of `.debug_line`.
+  private func header(_ line: [UInt8]) throws -> LineHeader {
+    var spans = SectionSpans(empty: line.borrowedBytes)
+    spans.line = line.borrowedBytes
+    let found = LineHeader(spans, at: 0, addressSize: 8)
+    return try #require(found)
+  }
+
   /// An address in each unit.
   private func addresses(_ step: UInt64 = 0x1000) -> [UInt64] { (0..<UInt64(Self.unitCount)).map { 0x1000 + step * $0 } }
 
@@ -130,10 +138,7 @@ import Testing
       }
       $0.bytes += [UInt8](repeating: 0, count: 100)
     }
-    let bytes = MadeProgram.file(sections([], line: line))
-    let file = try DebugFile(OwnedBytes(bytes))
-    let found = LineHeader(file.sections.spans, at: 0, addressSize: 8)
-    let header = try #require(found)
+    let header = try self.header(line)
     #expect(header.files.count <= line.count && header.directories.count <= line.count)
   }
 
@@ -151,10 +156,7 @@ import Testing
     line += program.bytes
     let length = UInt32(line.count - 4)
     for index in 0..<4 { line[index] = UInt8(truncatingIfNeeded: length >> UInt32(8 * index)) }
-    let file = try DebugFile(OwnedBytes(MadeProgram.file(sections([], line: line))))
-    let found = LineHeader(file.sections.spans, at: 0, addressSize: 8)
-    let header = try #require(found)
-    let rows = LineProgram.rows(header, file.sections.spans.line, (0..<20_000).map { UInt64($0) })
+    let rows = LineProgram.rows(try header(line), line.borrowedBytes, (0..<20_000).map { UInt64($0) })
     #expect(rows.allSatisfy { $0.line == 7 })
   }
 }
