@@ -34,8 +34,9 @@ import TraceFormat
     try builder.write(to: path)
     var trace = try LoadedTrace(path: path, workers: workers)
     let stage = SymbolizeStage(symbolizer: Symbolizer(locator: ImageLocator()), workers: workers)
-    let replay = Replay(
-      header: builder.header, contents: trace.takeContents(), ReplayConfiguration(), symbolizingWith: stage)
+    var configuration = ReplayConfiguration()
+    configuration.groupsByThreadName = true
+    let replay = Replay(header: builder.header, contents: trace.takeContents(), configuration, symbolizingWith: stage)
     let text = String(decoding: CollapsedFormat.encode(replay.profile(), FormatOptions()), as: UTF8.self)
     return text.split(separator: "\n").map(String.init).sorted()
   }

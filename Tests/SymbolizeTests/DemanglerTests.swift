@@ -173,11 +173,11 @@ import Testing
   @Test(arguments: [
     ("_Dmain", "D main"), ("_D8demangle4testFaZv", "demangle.test"), ("_D8demangle4testFxaZv", "demangle.test"),
     ("_D8demangle4testFS8demangle1SZv", "demangle.test"), ("_D8demangle1C6__ctorMFZC8demangle1C", "demangle.C.this"),
-    ("_D8demangle3fooFZ3barMFZv", "demangle.foo.bar"), ("_D8demangle__T4testTaZQhFZv", "demangle.test"),
-    ("_D8demangle11__T4testTaZ4testFZv", "demangle.test.test"), ("_D8demangle__T4testVii123ZQmFZv", "demangle.test"),
+    ("_D8demangle3fooFZ3barMFZv", "demangle.foo.bar"), ("_D8demangle__T4testTaZQiFZv", "demangle.test.test"),
+    ("_D8demangle11__T4testTaZ4testFZv", "demangle.test.test"), ("_D8demangle__T4testVii123ZQmFZv", "demangle.test.test"),
     ("_D8demangle1S6methodMxFNaNbNiNfZi", "demangle.S.method"), ("_D3std5stdio7writelnFAyaXv", "std.stdio.writeln"),
     ("_D8demangle4testFDFZaZv", "demangle.test"), ("_D8demangle4testFYv", "demangle.test"),
-    ("_D8demangle4testFS3foo1SYv", "demangle.test"), ("_D8demangle__T4testTS3foo1SVii5ZQtFZv", "demangle.test"),
+    ("_D8demangle4testFS3foo1SYv", "demangle.test"), ("_D8demangle__T4testTS3foo1SVii5ZQsFZv", "demangle.test.test"),
     ("_D8demangle12__ModuleInfoZ", "demangle.__ModuleInfo"),
     ("_D3foo3barQeFZv", "foo.bar.bar"),
     // Cut off, or no name at all.

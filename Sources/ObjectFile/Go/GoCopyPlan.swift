@@ -46,7 +46,7 @@ struct GoCopyPlan {
       let distance = data - sections[home].section.address.rawValue
       guard let start = sections[home].section.fileOffset.adding(distance) else { return }
       extents = [
-        ElfCopyPlan.Extent(fileOffset: offset, byteCount: UInt64(min(module.count, Self.moduleByteCount))),
+        ElfCopyPlan.Extent(fileOffset: offset, byteCount: min(UInt64(Self.moduleByteCount), section.byteCount - place)),
         ElfCopyPlan.Extent(fileOffset: start, byteCount: sections[home].section.byteCount - distance),
       ]
       self.sections = [index, home]
