@@ -116,6 +116,9 @@ func excerptOfAnyBytes() {
 
 @Test("The excerpt of an excerpt is the same")
 func excerptOfAnExcerpt() throws {
-  let once = try #require(KernelTypeExcerpt.make(from: HandMadeTypes.kernel().bytes.borrowedBytes))
-  #expect(KernelTypeExcerpt.make(from: once.borrowedBytes) == once)
+  let types = HandMadeTypes.kernel().bytes
+  let excerpt = KernelTypeExcerpt.make(from: types.borrowedBytes)
+  let once = try #require(excerpt)
+  let again = KernelTypeExcerpt.make(from: once.borrowedBytes)
+  #expect(again == once)
 }
