@@ -77,7 +77,7 @@ final class JavaOnlyRecording {
 
   private func beginSegment() throws(TraceError) {
     try writer.append(.sessionFact(SessionFactRecord(name: "start.time", value: String(segmentStart))))
-    for fact in configuration.windows?.facts() ?? [] { try writer.append(fact) }
+    for fact in configuration.windows?.facts(segmentStart) ?? [] { try writer.append(fact) }
   }
 
   private var windowEnd: UInt64? {
