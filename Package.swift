@@ -203,7 +203,7 @@ if Context.environment["PYROREC_TOOLS"] == "fuzz" {
   }
   package.targets.append(
     .executableTarget(
-      name: "fuzz", dependencies: rooms.map { .byName(name: $0) }, path: "Fuzz/Sources",
+      name: "fuzz", dependencies: (rooms + ["CRecorderABI"]).map { .byName(name: $0) }, path: "Fuzz/Sources",
       swiftSettings: common + [.unsafeFlags(["-sanitize=fuzzer,address"])],
       linkerSettings: [.linkedLibrary(":libzstd.a"), .linkedLibrary(":libz.a"), .unsafeFlags(sanitizers)]))
 }

@@ -68,11 +68,13 @@ def starting(table, at, rounds):
         for number in range(rounds + 1):
             trace = os.path.join(folder, "%d.seg" % number)
             began = time.time()
-            run(user + [PYROREC, "record", "--quiet", "-d", "2s", "--java", str(jvm.pid), "-o", trace])
+            run(user + [PYROREC, "record", "--quiet", "-d", "2s" if number else "10s", "--java", str(jvm.pid), "-o", trace])
             shutil.rmtree(folder + "/out", ignore_errors=True)
             run([PYROREC, "extract", "--quiet", trace, "-o", folder + "/out"])
             name = os.path.join(folder, "out/jfr", os.listdir(folder + "/out/jfr")[0])
             shown = quietly(["jfr", "print", "--events", "jdk.ExecutionSample,jdk.CPUTimeSample", "--stack-depth", "1", name])
+            if "startTime" not in shown:
+                raise Skipped("no sample of the JVM within %d s: the machine is too busy" % (2 if number else 10))
             first = min(int(h) * 3600 + int(m) * 60 + float(s) for h, m, s in re.findall(r"startTime = (\d+):(\d+):([\d.]+)", shown))
             local = time.localtime(began)
             midnight = local.tm_hour * 3600 + local.tm_min * 60 + local.tm_sec + began % 1

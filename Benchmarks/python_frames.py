@@ -1,11 +1,11 @@
-"""What a Python frame costs inside the sampler: stacks of 60 frames less stacks of 10, beside native frames by tables."""
+"""What a Python frame costs inside the sampler (stacks of 60 frames less stacks of 10), and what recording costs a program."""
 import glob
 from benchlib import *
 import unwinding
 
 # PYTHONS: paths with spaces between them. Without it pyenv's, or the one on the PATH.
 PYTHONS = (os.environ.get("PYTHONS", "").split()
-           or glob.glob(os.path.expanduser("~/.pyenv/versions/3.*/bin/python3"))
+           or sorted(glob.glob(os.path.expanduser("~/.pyenv/versions/3.*/bin/python3")), key=lambda path: (len(path), path))
            or [path for path in (shutil.which("python3"),) if path])
 SHALLOW, DEEP = 10, 60
 
@@ -32,10 +32,33 @@ def server(table, at, rounds):
               median(results["spy"]), "s CPU", 1, "%.2f")
 
 
+def slowdown(table, at, rounds):
+    """CPU time of a program that is recorded, beside the same when it is not."""
+    for interpreter in PYTHONS[-1:]:
+        def once(hertz):
+            def measure():
+                load = Running(["taskset", "-c", "0", interpreter, os.path.join(HERE, "work_of_python.py"), "90000"], out=at("work.out"))
+                recorder = hertz and Running([PYROREC, "record", "--quiet", "--images", "none", "-p", str(load.pid), "-F", str(hertz),
+                                              "-o", at("slow.seg")])
+                took = float(load.wait().out)
+                if recorder:
+                    recorder.signal(signal.SIGTERM)
+                    recorder.wait(None)
+                return took
+            return measure
+
+        # Twice without, so that the difference of the two says how much the machine's own noise is.
+        results = interleaved(3 * rounds, bare=once(0), again=once(0), slow=once(97), fast=once(999))
+        bare = median(results["bare"] + results["again"])
+        for name, what, goal in (("again", "not at all, once more", None), ("slow", "at 97 Hz", 1.01), ("fast", "at 999 Hz", 1.03)):
+            table.add("CPU time of a Python program that is recorded " + what, median(results[name]), "not recorded", bare, "s", goal)
+
+
 def python(table, at, rounds):
     if not PYTHONS:
         raise Skipped("python3 is not installed")
     frames(table, at, rounds)
+    slowdown(table, at, rounds)
     server(table, at, rounds)
 
 
@@ -48,7 +71,7 @@ def frames(table, at, rounds):
         def once(command):
             def measure():
                 running = unwinding.Recorded(at, unwinding.FAVOURED + command)
-                found = unwinding.sampled(at, running.recorder.pid, running.load.pid, 4999, 2)
+                found = unwinding.sampled(at, running.recorder.pid, running.load.pid, 4999, 5)
                 running.end()
                 return found["ns"]
             return measure
@@ -62,6 +85,7 @@ def frames(table, at, rounds):
         took = {kind: [(deep - shallow) / (DEEP - SHALLOW) for deep, shallow in
                        zip(results["%s%d" % (kind, DEEP)], results["%s%d" % (kind, SHALLOW)])]
                 for kind in ("one", "many", "native")}
+        # Code that was the same for a second is looked at less often: that is the state of most programs most of the time.
         # What is aimed at is for versions whose frames lie side by side.
         goal = 80 if version not in ("3.6", "3.7", "3.8", "3.9", "3.10") else None
         for kind, what in (("one", "of one function"), ("many", "of different functions")):

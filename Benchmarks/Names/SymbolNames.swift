@@ -45,7 +45,8 @@ enum SymbolNames {
       func kilobytes(_ key: String) -> Int {
         status.split(separator: "\n").first { $0.hasPrefix(key) }.flatMap { Int($0.filter(\.isNumber)) } ?? 0
       }
-      print("\(named) of \(addresses.count) in \(seconds) s, \(kilobytes("RssAnon:") / 1024) MiB private, \(kilobytes("VmHWM:") / 1024) MiB")
+      let memory = "\(kilobytes("RssAnon:") / 1024) MiB private, \(kilobytes("VmHWM:") / 1024) MiB"
+      print("\(named) of \(addresses.count) in \(seconds) s, \(memory)")
     } else {
       printAll(order, found)
     }
@@ -86,32 +87,51 @@ enum SymbolNames {
   }
 
   private nonisolated static func printAll(_ order: [Int], _ found: [Symbolization]) {
-    var places = [Int](repeating: 0, count: order.count)
-    for (place, index) in order.enumerated() { places[index] = place }
+    // The texts in the order they were made, which is how they lie in memory; then each where it was asked for.
+    var texts: [UInt8] = []
+    var places = [(start: Int, end: Int)](repeating: (0, 0), count: order.count)
+    var last = (start: 0, end: 0)
+    for place in order.indices {
+      if place == 0 || found[place] != found[place - 1] {
+        let start = texts.count
+        append(found[place], &texts)
+        last = (start, texts.count)
+      }
+      places[order[place]] = last
+    }
     var out: [UInt8] = []
     out.reserveCapacity(1 << 17)
-    let noLine = Array(" ??:0\n".utf8)
     for place in places {
-      if case .frames(let frames) = found[place] {
-        for frame in frames {
-          out += frame.function.utf8
-          if frame.file == nil, frame.line == nil {
-            out += noLine
-            continue
-          }
-          out.append(UInt8(ascii: " "))
-          if let file = frame.file { out += file.utf8 } else { out += [UInt8(ascii: "?"), UInt8(ascii: "?")] }
-          out.append(UInt8(ascii: ":"))
-          append(frame.line ?? 0, &out)
-          out.append(UInt8(ascii: "\n"))
-        }
-      } else {
-        out += [UInt8(ascii: "?"), UInt8(ascii: "?"), UInt8(ascii: "\n")]
-      }
-      out.append(UInt8(ascii: "\n"))
+      out += texts[place.start..<place.end]
       if out.count > 1 << 16 { flush(&out) }
     }
     flush(&out)
+  }
+
+  private nonisolated static func append(_ found: Symbolization, _ out: inout [UInt8]) {
+    guard case .frames(let frames) = found else {
+      append("??\n\n", &out)
+      return
+    }
+    for frame in frames {
+      append(frame.function, &out)
+      if frame.file == nil, frame.line == nil {
+        append(" ??:0\n", &out)
+        continue
+      }
+      append(" ", &out)
+      append(frame.file ?? "??", &out)
+      append(":", &out)
+      append(frame.line ?? 0, &out)
+      append("\n", &out)
+    }
+    append("\n", &out)
+  }
+
+  private nonisolated static func append(_ text: String, _ out: inout [UInt8]) {
+    // In one piece: a text's view of bytes is appended byte by byte.
+    var text = text
+    text.withUTF8 { out.append(contentsOf: $0) }
   }
 
   private nonisolated static func append(_ number: UInt32, _ out: inout [UInt8]) {

@@ -17,6 +17,7 @@ enum Targets {
     [
       ("elf", elf), ("symbols", symbols), ("gopclntab", gopclntab), ("perfmap", perfMap), ("jitdump", jitDump),
       ("unwind", unwind), ("demangle", demangle), ("records", records), ("segment", segment), ("jfr", jfr),
+      ("python", PythonMemory.walk),
       ("keptlines", KeptLines.kept), ("streamed", KeptLines.streamed),
     ] + DwarfTargets.all
 

@@ -241,6 +241,7 @@ package final class Agent {
   // MARK: The other threads
 
   private func startDiscovery() {
+    environment.news.listen { [discoveryClock] in discoveryClock.wake() }
     DispatchQueue(label: "pyrorec.discovery").async(group: working) {
       [discovered, discoveryClock, shared, environment, metrics, log, javaOrders] in
       var said: [String: String] = [:]
@@ -260,6 +261,8 @@ package final class Agent {
         metrics.set("pyroscope_ebpf_active_targets", Double(targets))
         let wait = next > discoveryClock.monotonicNanoseconds() ? next - discoveryClock.monotonicNanoseconds() : 0
         discoveryClock.waitForNews(nanoseconds: max(wait, 100_000_000))
+        // A cluster has news all the time.
+        usleep(200_000)
       }
     }
   }

@@ -29,6 +29,8 @@ package struct AgentEnvironment: Sendable {
   package var configuration: @Sendable () throws(AgentError) -> Configuration
   /// What a source finds now; `nil` when it cannot be asked by this program.
   package var discover: @Sendable (Configuration.Component, DecodedBlock) -> Discovered?
+  /// Tells when what is asked for by `discover` has changed.
+  package var news = DiscoveryNews()
   /// How the symbols of a window are looked up.
   package var symbolize: @Sendable (LoadedTrace) -> SymbolizeStage?
   /// Takes the agent's messages.

@@ -12,7 +12,9 @@ extension [UInt64] {
     // Digits that are the same in all need no pass.
     let varying = all ^ common
     var from = self
-    var to = [UInt64](repeating: 0, count: count)
+    // Or the second pass would write to a copy.
+    self = []
+    var to = [UInt64](repeating: 0, count: from.count)
     var counts = [Int](repeating: 0, count: 1 << Self.digitBits)
     var shift = lowest
     while shift < 64 {

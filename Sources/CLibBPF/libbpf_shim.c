@@ -16,7 +16,7 @@ int pyrorec_pidfd_open(pid_t pid)
 	return (int)syscall(SYS_pidfd_open, pid, 0);
 }
 
-int pyrorec_memory_file(const char *name)
+int pyrorec_empty_memory_file(const char *name)
 {
 	return (int)syscall(SYS_memfd_create, name, 1 /* MFD_CLOEXEC, linux/memfd.h */);
 }

@@ -85,6 +85,8 @@ struct AbbreviationTable {
 
   private(set) var entries: [Abbreviation] = []
   private(set) var specs: [AttributeSpec] = []
+  /// Bytes it was read from.
+  private(set) var byteCount = 0
   /// The index of `entries` by code where codes are dense, as every compiler makes them; -1 for none.
   private var byCode: [Int32] = []
   private var sparse: [UInt64: Int32] = [:]
@@ -128,6 +130,7 @@ struct AbbreviationTable {
           specCount: Int32(specs.count - first), byteCount: byteCount, siblingOffset: siblingOffset))
       highest = max(highest, code)
     }
+    byteCount = cursor.position - min(start, cursor.position)
     index(highest)
   }
 

@@ -50,15 +50,17 @@ struct AddressMap: Sendable {
   var isEmpty: Bool { entries.isEmpty }
 
   /// The parts of `range` that are the unit's, ascending; `from` as below.
-  func parts(of range: CodeRange, in unit: Int32, from: inout Int, _ body: (CodeRange) -> Void) {
+  /// - Returns: the entries that were looked at, `limit` at most: parts behind them are left out.
+  func parts(of range: CodeRange, in unit: Int32, from: inout Int, limit: Int, _ body: (CodeRange) -> Void) -> Int {
     _ = self.unit(at: range.start, from: &from)
     var index = from
-    while index < entries.count, entries[index].start < range.end {
+    while index < entries.count, index - from < limit, entries[index].start < range.end {
       let entry = entries[index]
       let (start, end) = (max(entry.start, range.start), min(entry.end, range.end))
       if entry.unit == unit, start < end { body(CodeRange(start: start, end: end)) }
       index += 1
     }
+    return index - from
   }
 
   /// The unit at an address; `from` is where the last search ended, and moves on.

@@ -1,4 +1,4 @@
-import Base
+package import Base
 
 /// A function at an address, as the debug information has it.
 package struct DebugFrame: Hashable, Sendable {
@@ -23,6 +23,8 @@ package struct DebugFrames: Sendable {
   var units: [UnitFrames] = []
   /// By address.
   var places: [Place]
+  /// Why nothing of the file is believed.
+  package private(set) var problem: MalformedInput?
 
   struct Place: Sendable {
     /// -1 when no unit has the address.
@@ -38,7 +40,10 @@ package struct DebugFrames: Sendable {
   }
 
   /// Nothing is known of any address.
-  init(noneFor count: Int) { places = [Place](repeating: .none, count: count) }
+  init(noneFor count: Int, problem: MalformedInput? = nil) {
+    places = [Place](repeating: .none, count: count)
+    self.problem = problem
+  }
 
   /// Innermost first; empty when nothing is known of the address.
   package func frames(at index: Int) -> [DebugFrame] {
@@ -46,6 +51,31 @@ package struct DebugFrames: Sendable {
     guard place.unit >= 0 else { return [] }
     return units[Int(place.unit)].frames(of: Int(place.target))
   }
+
+  /// Reads the frames of one address after the other; a text becomes a string once, however many frames have it.
+  package struct Search {
+    private let all: DebugFrames
+    /// By unit, and text of the unit.
+    private var strings: [UInt64: String] = [:]
+
+    fileprivate init(_ all: DebugFrames) { self.all = all }
+
+    /// As `DebugFrames` gives them.
+    package mutating func frames(at index: Int) -> [DebugFrame] {
+      let place = all.places[index]
+      guard place.unit >= 0 else { return [] }
+      let unit = UInt64(place.unit) << 32
+      return all.units[Int(place.unit)].frames(of: Int(place.target)) { text, texts in
+        let key = unit | UInt64(text)
+        if let known = strings[key] { return known }
+        let made = texts.text(text)
+        strings[key] = made
+        return made
+      }
+    }
+  }
+
+  package func search() -> Search { Search(self) }
 
   /// The number of frames of an address.
   package func frameCount(at index: Int) -> Int {
@@ -73,11 +103,14 @@ struct UnitFrames: Sendable {
 
   func range(of target: Int) -> Range<Int> { (target == 0 ? 0 : Int(ends[target - 1]))..<Int(ends[target]) }
 
-  func frames(of target: Int) -> [DebugFrame] {
+  func frames(of target: Int) -> [DebugFrame] { frames(of: target) { $1.text($0) } }
+
+  /// - Parameter string: of a text, by its number.
+  func frames(of target: Int, _ string: (Int32, borrowing TextTable) -> String) -> [DebugFrame] {
     frames[range(of: target)].map { frame in
       DebugFrame(
-        function: frame.function < 0 ? nil : texts.text(frame.function),
-        file: frame.file < 0 ? nil : texts.text(frame.file), line: frame.line == 0 ? nil : frame.line,
+        function: frame.function < 0 ? nil : string(frame.function, texts),
+        file: frame.file < 0 ? nil : string(frame.file, texts), line: frame.line == 0 ? nil : frame.line,
         column: frame.column == 0 ? nil : frame.column, startLine: frame.startLine == 0 ? nil : frame.startLine,
         isInlined: frame.isInlined)
     }

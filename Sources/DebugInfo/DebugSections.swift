@@ -6,6 +6,12 @@ package protocol SharedBytes: AnyObject, Sendable {
   var bytes: RawSpan {
     @_lifetime(borrow self) get
   }
+  /// `nil` for bytes that are no file of this machine.
+  var fileNumbers: FileNumbers? { get }
+}
+
+extension SharedBytes {
+  package var fileNumbers: FileNumbers? { nil }
 }
 
 /// Bytes of our own: a section that was inflated, or a file made in memory.
@@ -122,6 +128,8 @@ struct DebugSections: Sendable {
   }
   /// By `Name`.
   private var sections: [SectionBytes]
+  /// Of those that were compressed and are here.
+  private(set) var inflatedByteCount = 0
   /// `.debug_info` where it was left compressed; its bytes are then not among the others.
   private(set) var packedInfo: PackedInfo?
 
@@ -134,6 +142,8 @@ struct DebugSections: Sendable {
   ///   - packedFrom: a compressed `.debug_info` that comes to as many bytes is left as it is.
   init(_ file: any SharedBytes, isSplit: Bool = false, workers: Int, packedFrom: Int = .max) throws(MalformedInput) {
     let elf = try ElfFile(file.bytes)
+    // Split files are of the same type, and have nothing that would have to be put in.
+    if !isSplit { try ElfRelocatable.check(elf.header) }
     sections = []
     var packed: [(name: Name, section: ElfSection, isGNU: Bool)] = []
     for name in Name.allCases {
@@ -186,12 +196,12 @@ struct DebugSections: Sendable {
     for (entry, result) in zip(work, inflated) {
       let bytes = try result.get()
       sections[entry.name.rawValue] = SectionBytes(bytes, 0, UInt64(bytes.bytes.byteCount))
+      inflatedByteCount += bytes.bytes.byteCount
     }
     if !isSplit { relocate(file) }
   }
 
-  /// Puts the addresses in that a linker, or the kernel when it loads a module, would have put in. Split files, which are of the
-  /// same type, have none.
+  /// Puts the addresses in that a linker, or the kernel when it loads a module, would have put in.
   private mutating func relocate(_ file: any SharedBytes) {
     guard let elf = try? ElfFile(file.bytes), let unlinked = ElfRelocatable(elf) else { return }
     for name in Name.allCases {
@@ -202,6 +212,9 @@ struct DebugSections: Sendable {
       sections[name.rawValue] = SectionBytes(OwnedBytes(bytes), 0, UInt64(bytes.count))
     }
   }
+
+  /// Bytes of all sections, inflated.
+  var byteCount: Int { sections.reduce(packedInfo?.byteCount ?? 0) { $0 + $1.count } }
 
   var isEmpty: Bool { sections[Name.info.rawValue].count == 0 && packedInfo == nil }
 

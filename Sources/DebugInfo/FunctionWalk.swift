@@ -4,6 +4,8 @@ import Base
 struct FunctionNode {
   /// What it is inlined into; -1 for a function of its own.
   var parent: Int32
+  /// Of an inlined function the outermost one around it, itself included, that is inlined; -1 for a function of its own.
+  var outermostCall: Int32 = -1
   /// The entry to take the name from.
   var origin: EntryReference
   /// Where the call stood, of inlined ones; `LineRow.noFile` and 0 for unknown.
@@ -48,8 +50,13 @@ struct FunctionWalk: ~Escapable {
   private var ranges: [CodeRange] = []
   /// Runs of targets, of the entry at hand.
   private var hits: [Range<Int>] = []
-  /// Entries and ranges looked at; a unit that asks for more than its size can explain is given up.
+  /// Attributes, bytes of range lists and addresses that may still be looked at; a unit that asks for more than its size can
+  /// explain is given up.
   private var fuel: Int
+  private let fuelAtStart: Int
+
+  /// Steps that were taken, the bytes of the unit included.
+  var stepCount: Int { fuelAtStart - fuel + unit.header.end - unit.header.start }
 
   /// Entries within entries; beyond, the unit is given up.
   private static let maximumDepth = 1 << 16
@@ -74,7 +81,8 @@ struct FunctionWalk: ~Escapable {
     entersTypes = isExhaustive || !Language.keepsCodeOutOfTypes(unit.language)
     mayLackRanges = unit.header.format.version <= 2
     owners = [Int32](repeating: -1, count: targets.count)
-    fuel = 1 << 20 + 8 * (unit.header.end - unit.header.start)
+    fuelAtStart = 1 << 22 + 8 * (unit.header.end - unit.header.start) + 64 * targets.count
+    fuel = fuelAtStart
   }
 
   /// Set while the code of all functions is asked for in place of targets.
@@ -113,7 +121,7 @@ struct FunctionWalk: ~Escapable {
     var cursor = DwarfCursor(spans.info, from: header.firstEntry, to: header.end)
     let format = header.format
     holders.append(Holder(node: -1, root: -1, first: 0, end: Int32(targets.count)))
-    while !cursor.isAtEnd, holders.count < Self.maximumDepth {
+    while !cursor.isAtEnd, holders.count < Self.maximumDepth, fuel > 0 {
       let start = cursor.position
       let code = cursor.uleb()
       if code == 0 {
@@ -130,8 +138,6 @@ struct FunctionWalk: ~Escapable {
       case .type: enters = entersTypes
       case .scope, .block: enters = true
       case .function, .inlined:
-        fuel &-= 1
-        guard fuel > 0 else { return }
         visit(entry, at: start, &cursor, format)
         continue
       }
@@ -149,8 +155,7 @@ struct FunctionWalk: ~Escapable {
     let facts = facts(entry, &cursor, format)
     if cursor.hasFailed { return }
     if collected != nil {
-      RangeLists.read(low: facts.low, high: facts.high, list: facts.ranges, unit, spans, into: &ranges)
-      fuel &-= ranges.count
+      fuel &-= RangeLists.read(low: facts.low, high: facts.high, list: facts.ranges, unit, spans, into: &ranges)
       collected?.append(contentsOf: ranges)
       if entry.hasChildren { skipChildren(sibling: facts.sibling, &cursor, format) }
       return
@@ -171,8 +176,7 @@ struct FunctionWalk: ~Escapable {
     if facts.hasCode { findHits(facts, in: window) }
     if !isInlined, ownedCount > 0 { leaveOutOwned() }
     if survey != nil, facts.hasCode {
-      RangeLists.read(low: facts.low, high: facts.high, list: facts.ranges, unit, spans, into: &ranges)
-      fuel &-= ranges.count
+      fuel &-= RangeLists.read(low: facts.low, high: facts.high, list: facts.ranges, unit, spans, into: &ranges)
       survey?.note(ranges, isInlined: isInlined, isHit: !hits.isEmpty)
     }
     guard !hits.isEmpty else {
@@ -226,14 +230,24 @@ struct FunctionWalk: ~Escapable {
   private mutating func add(_ facts: Facts, at start: Int, parent: Int32) -> Int32 {
     // An inlined function is an instance of its origin; one of its own may have a name of its own beside.
     let origin = parent >= 0 ? EntryReference(facts.origin, in: unit.header) : nil
+    let number = Int32(nodes.count)
+    var outermostCall: Int32 = -1
+    if parent >= 0 {
+      let around = nodes[Int(parent)].outermostCall
+      outermostCall = around < 0 ? number : around
+    }
     nodes.append(
       FunctionNode(
-        parent: parent, origin: origin ?? EntryReference(place: .main, offset: start), callFile: facts.callFile,
-        callLine: facts.callLine, callColumn: facts.callColumn))
-    return Int32(nodes.count - 1)
+        parent: parent, outermostCall: outermostCall, origin: origin ?? EntryReference(place: .main, offset: start),
+        callFile: facts.callFile, callLine: facts.callLine, callColumn: facts.callColumn))
+    return number
   }
 
-  @inline(__always) private func facts(_ entry: Abbreviation, _ cursor: inout DwarfCursor, _ format: UnitFormat) -> Facts {
+  @inline(__always) private mutating func facts(
+    _ entry: Abbreviation, _ cursor: inout DwarfCursor, _ format: UnitFormat
+  ) -> Facts {
+    // Attributes may take no bytes.
+    fuel &-= 1 &+ Int(entry.specCount)
     var facts = Facts()
     for index in Int(entry.firstSpec)..<Int(entry.firstSpec + entry.specCount) {
       let spec = table.specs[index]
@@ -258,15 +272,16 @@ struct FunctionWalk: ~Escapable {
       addHits(low, high, in: window)
       return
     }
-    RangeLists.read(low: facts.low, high: facts.high, list: facts.ranges, unit, spans, into: &ranges)
-    fuel &-= ranges.count
+    fuel &-= RangeLists.read(low: facts.low, high: facts.high, list: facts.ranges, unit, spans, into: &ranges)
     for range in ranges { addHits(range.start, range.end, in: window) }
   }
 
   @inline(__always) private mutating func addHits(_ start: UInt64, _ end: UInt64, in window: Range<Int>) {
     let first = lowerBound(start, window)
     guard first < window.upperBound, targets[first] < end else { return }
-    hits.append(first..<lowerBound(end, first..<window.upperBound))
+    let last = lowerBound(end, first..<window.upperBound)
+    fuel &-= last - first
+    hits.append(first..<last)
   }
 
   @inline(__always) private func lowerBound(_ address: UInt64, _ window: Range<Int>) -> Int {
@@ -279,8 +294,11 @@ struct FunctionWalk: ~Escapable {
     return low
   }
 
-  @inline(__always) private func skipAttributes(_ entry: Abbreviation, _ cursor: inout DwarfCursor, _ format: UnitFormat) {
+  @inline(__always) private mutating func skipAttributes(
+    _ entry: Abbreviation, _ cursor: inout DwarfCursor, _ format: UnitFormat
+  ) {
     if entry.byteCount >= 0 { return cursor.skip(Int(entry.byteCount)) }
+    fuel &-= Int(entry.specCount)
     for index in Int(entry.firstSpec)..<Int(entry.firstSpec + entry.specCount) { cursor.skip(table.specs[index], format) }
   }
 
@@ -301,6 +319,7 @@ struct FunctionWalk: ~Escapable {
     if let target = siblingPlace(sibling), target > cursor.position { return cursor.seek(to: target) }
     var depth = 1
     while depth > 0, !cursor.isAtEnd {
+      guard fuel > 0 else { return cursor.fail() }
       let code = cursor.uleb()
       if code == 0 {
         depth -= 1

@@ -31,8 +31,8 @@ struct LineHeader {
   private(set) var programStart = 0
   private(set) var end = 0
 
-  /// Entries that take no bytes could be claimed without end; no file lists as many.
-  static let maximumNameCount = 1 << 20
+  /// Steps that reading it took: bytes, and fields of entries, which may have none.
+  private(set) var stepCount = 0
 
   /// `nil` for a version that is not known or a header that does not fit.
   init?(_ spans: borrowing SectionSpans, at offset: UInt64, addressSize: UInt8) {
@@ -69,12 +69,13 @@ struct LineHeader {
     guard !cursor.hasFailed else { return nil }
     makeSteps(lineBase, lineRange)
     if version >= 5 {
-      directories = Self.names(&cursor, format)
-      files = Self.names(&cursor, format)
+      directories = Self.names(&cursor, format, &stepCount)
+      files = Self.names(&cursor, format, &stepCount)
     } else {
       directories = Self.oldNames(&cursor, areFiles: false)
       files = Self.oldNames(&cursor, areFiles: true)
     }
+    stepCount += steps.count + cursor.position - start
   }
 
   private mutating func makeSteps(_ lineBase: Int8, _ lineRange: UInt8) {
@@ -109,16 +110,16 @@ struct LineHeader {
     return names
   }
 
-  private static func names(_ cursor: inout DwarfCursor, _ format: UnitFormat) -> [Name] {
+  private static func names(_ cursor: inout DwarfCursor, _ format: UnitFormat, _ stepCount: inout Int) -> [Name] {
     var fields: [(content: UInt64, form: UInt16)] = []
     for _ in 0..<cursor.u8() { fields.append((cursor.uleb(), UInt16(exactly: cursor.uleb()) ?? 0)) }
     let count = cursor.uleb()
     var names: [Name] = []
     guard !cursor.hasFailed, !fields.isEmpty else { return names }
-    names.reserveCapacity(Int(min(count, UInt64(cursor.remaining / fields.count))))
-    var index: UInt64 = 0
-    while index < count, names.count < maximumNameCount, !cursor.isAtEnd {
-      index += 1
+    // Entries that take no bytes could be claimed without end.
+    let limit = Int(min(count, UInt64(cursor.remaining)))
+    names.reserveCapacity(limit / fields.count)
+    while names.count < limit, !cursor.isAtEnd {
       var name = Name(text: .absent, directory: 0)
       for field in fields {
         let value = cursor.value(field.form, constant: 0, format)
@@ -128,6 +129,7 @@ struct LineHeader {
       if cursor.hasFailed { break }
       names.append(name)
     }
+    stepCount += names.count * fields.count
     return names
   }
 

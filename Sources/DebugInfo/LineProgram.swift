@@ -23,9 +23,14 @@ protocol RowSink {
 enum LineProgram {
   /// The rows of `targets` (ascending), the first that covers one counting; `LineRow.none` for those that none covers.
   static func rows(_ header: LineHeader, _ bytes: RawSpan, _ targets: [UInt64]) -> [LineRow] {
-    var search = RowSearch(targets)
+    var search = RowSearch(targets, stepCount: stepCount(header, targets.count))
     run(header, bytes, &search)
     return search.rows
+  }
+
+  /// Steps that a run takes at most. Sequences hardly overlap, so that each target is met once or twice.
+  static func stepCount(_ header: LineHeader, _ targetCount: Int) -> Int {
+    max(0, header.end - header.programStart) + 16 * targetCount
   }
 
   static func run<Sink: RowSink>(_ header: LineHeader, _ bytes: RawSpan, _ search: inout Sink) {
@@ -116,9 +121,12 @@ private struct RowSearch: RowSink {
   /// The first target at or after `lastAddress`, and its address; the highest address there is when there is none.
   private var next = 0
   private var nextTarget: UInt64 = .max
+  /// Targets that may still be met: a program may go over all of them again and again.
+  private var fuel: Int
 
-  init(_ targets: [UInt64]) {
+  init(_ targets: [UInt64], stepCount: Int) {
     self.targets = targets
+    fuel = stepCount
     rows = [LineRow](repeating: .none, count: targets.count)
   }
 
@@ -149,7 +157,8 @@ private struct RowSearch: RowSink {
 
   private mutating func step() {
     next += 1
-    nextTarget = next < targets.count ? targets[next] : .max
+    fuel -= 1
+    nextTarget = next < targets.count && fuel > 0 ? targets[next] : .max
   }
 
   private mutating func find(_ address: UInt64) {
@@ -160,6 +169,6 @@ private struct RowSearch: RowSink {
       if targets[middle] < address { low = middle + 1 } else { high = middle }
     }
     next = low
-    nextTarget = low < targets.count ? targets[low] : .max
+    nextTarget = low < targets.count && fuel > 0 ? targets[low] : .max
   }
 }

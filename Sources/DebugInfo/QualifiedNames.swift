@@ -6,7 +6,7 @@ enum QualifiedNames {
   static let maximumDepth = 32
 
   /// Puts the scopes around the entry at `offset` before it in `texts`, each followed by `::`.
-  /// - Parameter fuel: entries that may be gone past; without, there are no scopes.
+  /// - Parameter fuel: attributes that may be gone past; without, there are no scopes.
   static func append(
     scopesOf offset: Int, _ unit: Unit, _ table: AbbreviationTable, _ spans: borrowing SectionSpans,
     _ texts: inout TextTable, fuel: inout Int
@@ -50,6 +50,7 @@ enum QualifiedNames {
         cursor.skip(Int(entry.byteCount))
         continue
       }
+      fuel -= Int(entry.specCount)
       var scope = Scope(tag: entry.tag, name: .absent)
       var sibling = 0
       for index in Int(entry.firstSpec)..<Int(entry.firstSpec + entry.specCount) {

@@ -12,22 +12,24 @@ enum RangeLists {
   static let maximumCount = 1 << 20
 
   /// Puts the entry's ranges into `ranges`, which is emptied first.
+  /// - Returns: the bytes of the list that were read.
+  @discardableResult
   static func read(
     low: FormValue, high: FormValue, list: FormValue, _ unit: Unit, _ spans: borrowing SectionSpans,
     into ranges: inout [CodeRange]
-  ) {
+  ) -> Int {
     ranges.removeAll(keepingCapacity: true)
     if list.isPresent {
       if unit.header.format.version >= 5 {
-        if let place = place(of: list, unit, spans) { readNew(at: place, unit, spans, &ranges) }
-      } else if let offset = list.sectionOffset {
-        readOld(at: offset.addingReportingOverflow(unit.rangesBase).partialValue, unit, spans, &ranges)
+        return place(of: list, unit, spans).map { readNew(at: $0, unit, spans, &ranges) } ?? 0
       }
-      return
+      guard let offset = list.sectionOffset else { return 0 }
+      return readOld(at: offset.addingReportingOverflow(unit.rangesBase).partialValue, unit, spans, &ranges)
     }
-    guard let start = unit.address(low, spans), high.isPresent else { return }
+    guard let start = unit.address(low, spans), high.isPresent else { return 0 }
     let end = unit.address(high, spans) ?? start.addingReportingOverflow(high.number).partialValue
     if end > start { ranges.append(CodeRange(start: start, end: end)) }
+    return 0
   }
 
   private static func place(of list: FormValue, _ unit: Unit, _ spans: borrowing SectionSpans) -> UInt64? {
@@ -43,8 +45,8 @@ enum RangeLists {
   /// `.debug_ranges` (DWARF 4, section 2.17.3).
   private static func readOld(
     at offset: UInt64, _ unit: Unit, _ spans: borrowing SectionSpans, _ ranges: inout [CodeRange]
-  ) {
-    guard let place = Int(exactly: offset) else { return }
+  ) -> Int {
+    guard let place = Int(exactly: offset) else { return 0 }
     var cursor = DwarfCursor(spans.ranges, from: place)
     let size = Int(unit.header.format.addressSize)
     let highest: UInt64 = size == 8 ? .max : (1 &<< UInt64(size * 8)) &- 1
@@ -52,26 +54,27 @@ enum RangeLists {
     while ranges.count < maximumCount {
       let first = cursor.number(size: size)
       let second = cursor.number(size: size)
-      if cursor.hasFailed || (first == 0 && second == 0) { return }
+      if cursor.hasFailed || (first == 0 && second == 0) { break }
       if first == highest {
         base = second
       } else if second > first {
         append(base &+ first, base &+ second, &ranges)
       }
     }
+    return max(0, cursor.position - place)
   }
 
   /// `.debug_rnglists` (DWARF 5, section 7.25).
   private static func readNew(
     at offset: UInt64, _ unit: Unit, _ spans: borrowing SectionSpans, _ ranges: inout [CodeRange]
-  ) {
-    guard let place = Int(exactly: offset) else { return }
+  ) -> Int {
+    guard let place = Int(exactly: offset) else { return 0 }
     var cursor = DwarfCursor(spans.rangeLists, from: place)
     let size = Int(unit.header.format.addressSize)
     var base = unit.base
-    while !cursor.isAtEnd, ranges.count < maximumCount {
+    list: while !cursor.isAtEnd, ranges.count < maximumCount {
       switch cursor.u8() {
-      case 0: return  // DW_RLE_end_of_list
+      case 0: break list  // DW_RLE_end_of_list
       case 1: base = unit.address(index: cursor.uleb(), spans) ?? 0  // DW_RLE_base_addressx
       case 2:  // DW_RLE_startx_endx
         let start = unit.address(index: cursor.uleb(), spans)
@@ -94,9 +97,10 @@ enum RangeLists {
         let start = cursor.number(size: size)
         let length = cursor.uleb()
         append(start, start &+ length, &ranges)
-      default: return
+      default: break list
       }
     }
+    return max(0, cursor.position - place)
   }
 
   @inline(__always) private static func append(_ start: UInt64, _ end: UInt64, _ ranges: inout [CodeRange]) {

@@ -17,10 +17,13 @@ struct SplitSource: Sendable {
   var open: @Sendable (SplitRequest) -> (any SharedBytes)?
 
   /// The sections that hold the unit, and whether they are a package's.
-  func sections(_ request: SplitRequest) -> (DebugSections, isPackage: Bool)? {
+  func sections(_ request: SplitRequest, _ budget: WorkBudget) -> (DebugSections, isPackage: Bool)? {
     if let package, PackageIndex.find(request.id, in: package.spans.unitIndex) != nil { return (package, true) }
     guard let file = open(request), let sections = try? DebugSections(file, isSplit: true, workers: 1), !sections.isEmpty
     else { return nil }
+    budget.allow(file.fileNumbers, byteCount: file.bytes.byteCount)
+    // It is read from its start for each unit in it.
+    budget.spend(sections.inflatedByteCount)
     return (sections, false)
   }
 }
@@ -35,6 +38,9 @@ struct PackageIndex {
   var abbreviations: Part?
   var stringOffsets: Part?
   var rangeLists: Part?
+
+  /// Slots looked at for one unit; a third of them is free, so that a few do.
+  private static let maximumProbeCount = 4096
 
   /// Where the unit of that ID has its parts; `nil` when the package does not have it.
   static func find(_ id: UInt64, in index: RawSpan) -> PackageIndex? {
@@ -51,7 +57,7 @@ struct PackageIndex {
     let mask = UInt64(slotCount - 1)
     var slot = id & mask
     let step = (id &>> 32) & mask | 1
-    for _ in 0..<slotCount {
+    for _ in 0..<min(slotCount, maximumProbeCount) {
       var signature = DwarfCursor(index, from: 16 + Int(slot) * 8)
       var row = DwarfCursor(index, from: rows + Int(slot) * 4)
       let number = Int(row.u32())

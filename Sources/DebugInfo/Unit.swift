@@ -21,6 +21,8 @@ struct Unit {
   var rangeListsBase: UInt64
   /// Added to offsets into `.debug_ranges`: 0 but in a split unit of version 4.
   var rangesBase: UInt64 = 0
+  /// Of its first entry.
+  private(set) var attributeCount = 0
   /// `DW_AT_GNU_ranges_base` of a skeleton: the `rangesBase` of its split unit, not its own.
   var splitRangesBase: UInt64 = 0
 
@@ -37,6 +39,7 @@ struct Unit {
     guard index >= 0 else { return }
     let entry = table.entries[index]
     tag = entry.tag
+    attributeCount = Int(entry.specCount)
     for spec in table.specs[Int(entry.firstSpec)..<Int(entry.firstSpec + entry.specCount)] {
       let value = cursor.value(spec.form, constant: spec.constant, header.format)
       if cursor.hasFailed { break }

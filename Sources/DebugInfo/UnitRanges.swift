@@ -3,8 +3,9 @@ import Synchronization
 
 /// The code of units as their first entries have it, or else as their functions do.
 enum UnitRanges {
+  /// Nothing of a file that takes more than the budget.
   static func read(
-    _ sections: DebugSections, _ headers: [UnitHeader], workers: Int, isWanted: (Int) -> Bool
+    _ sections: DebugSections, _ headers: [UnitHeader], workers: Int, _ budget: WorkBudget, isWanted: (Int) -> Bool
   ) -> [AddressMap.Entry] {
     let groups = groups(headers, isWanted: isWanted)
     // Lists do not overlap, so there are fewer ranges than the sections have bytes; a file that has one list read again and
@@ -13,12 +14,15 @@ enum UnitRanges {
     let total = Mutex(0)
     let parts = parallelMap(count: groups.count, workers: workers) { number -> [AddressMap.Entry] in
       let group = groups[number]
+      guard !budget.isSpent else { return [] }
       let spans = sections.spans
       let format = headers[group.units[0]].format
       let table = AbbreviationTable(spans.abbreviations, at: group.start, format, end: group.end)
+      budget.spend(table.byteCount)
       var entries: [AddressMap.Entry] = []
       for index in group.units {
-        let found = ranges(Unit(headers[index], table, spans), table, spans)
+        guard !budget.isSpent else { return [] }
+        let found = ranges(Unit(headers[index], table, spans), table, spans, budget)
         let isWithinLimit = total.withLock { count in
           count += found.count
           return count <= limit
@@ -30,7 +34,7 @@ enum UnitRanges {
       }
       return entries
     }
-    return total.withLock { $0 <= limit } ? parts.flatMap { $0 } : []
+    return !budget.isSpent && total.withLock { $0 <= limit } ? parts.flatMap { $0 } : []
   }
 
   static func maximumCount(_ sections: DebugSections) -> Int {
@@ -39,15 +43,24 @@ enum UnitRanges {
   }
 
   static func ranges(
-    _ unit: Unit, _ table: AbbreviationTable, _ spans: borrowing SectionSpans
+    _ unit: Unit, _ table: AbbreviationTable, _ spans: borrowing SectionSpans, _ budget: WorkBudget
   ) -> [CodeRange] {
+    budget.spend(1 + unit.attributeCount)
     guard unit.tag == .compileUnit || unit.tag == .skeletonUnit else { return [] }
-    var ranges: [CodeRange] = []
-    RangeLists.read(low: unit.lowPC, high: unit.highPC, list: unit.ranges, unit, spans, into: &ranges)
+    var ranges = stated(unit, spans, budget)
     if ranges.isEmpty, !unit.splitName.isPresent {
       var walk = FunctionWalk(copy spans, unit, table, targets: [], isExhaustive: false)
       ranges = walk.allCode()
+      budget.spend(walk.stepCount)
     }
+    return ranges
+  }
+
+  /// What the unit's first entry states alone; nothing when it states none.
+  static func stated(_ unit: Unit, _ spans: borrowing SectionSpans, _ budget: WorkBudget) -> [CodeRange] {
+    var ranges: [CodeRange] = []
+    let byteCount = RangeLists.read(low: unit.lowPC, high: unit.highPC, list: unit.ranges, unit, spans, into: &ranges)
+    budget.spend(byteCount)
     return ranges
   }
 

@@ -17,15 +17,28 @@ struct UnitReader: ~Escapable {
     var place: EntryReference.Place
     var index: Int
   }
-  /// Entries that may still be gone past for the scopes of names: a unit's own many times over, and no more.
+  /// Their tables of abbreviations, of which units may share one.
+  private var tables: [TableKey: AbbreviationTable] = [:]
+
+  private struct TableKey: Hashable {
+    var place: EntryReference.Place
+    var offset: UInt64
+    var format: UnitFormat
+  }
+  /// Attributes that may still be gone past for the scopes of names: a unit's own many times over, and no more.
   private var scopeFuel = 0
+  let budget: WorkBudget
   /// An entry was referred to that is in none of the units.
   private(set) var lacksUnits = false
   /// Tables of units kept at a time.
   static let maximumLoadedCount = 256
 
   @_lifetime(copy spans, copy alternate)
-  init(_ spans: SectionSpans, _ headers: [UnitHeader], alternate: SectionSpans, _ alternateHeaders: [UnitHeader]) {
+  init(
+    _ spans: SectionSpans, _ headers: [UnitHeader], alternate: SectionSpans, _ alternateHeaders: [UnitHeader],
+    _ budget: WorkBudget
+  ) {
+    self.budget = budget
     lineSpans = spans
     skeleton = nil
     self.spans = spans
@@ -36,7 +49,8 @@ struct UnitReader: ~Escapable {
 
   /// For the split unit of `skeleton`, a unit of the file `main`.
   @_lifetime(copy split, copy main)
-  init(split: SectionSpans, _ headers: [UnitHeader], skeleton: Unit, main: SectionSpans) {
+  init(split: SectionSpans, _ headers: [UnitHeader], skeleton: Unit, main: SectionSpans, _ budget: WorkBudget) {
+    self.budget = budget
     spans = split
     self.headers = headers
     alternate = main
@@ -58,25 +72,32 @@ struct UnitReader: ~Escapable {
   mutating func load(_ place: EntryReference.Place, _ index: Int) -> LoadedUnit {
     let key = UnitKey(place: place, index: index)
     if let known = loaded[key] { return known }
-    let unit: LoadedUnit
-    switch place {
-    case .main: unit = Self.read(headers[index], spans, skeleton)
-    case .alternate: unit = Self.read(alternateHeaders[index], alternate, nil)
-    }
-    if loaded.count >= Self.maximumLoadedCount { loaded.removeAll(keepingCapacity: true) }
-    loaded[key] = unit
-    return unit
-  }
-
-  private static func read(_ header: UnitHeader, _ spans: borrowing SectionSpans, _ skeleton: Unit?) -> LoadedUnit {
-    let table = AbbreviationTable(spans.abbreviations, at: header.abbreviationsOffset, header.format)
+    let header = place == .main ? headers[index] : alternateHeaders[index]
+    let spans = place == .main ? spans : alternate
+    let table = table(of: header, place, spans)
     var unit = Unit(header, table, spans)
-    if let skeleton {
+    budget.spend(unit.attributeCount)
+    if place == .main, let skeleton {
       unit.addressBase = skeleton.addressBase
       unit.rangesBase = skeleton.splitRangesBase
       unit.base = skeleton.base
     }
-    return LoadedUnit(unit, table)
+    if loaded.count >= Self.maximumLoadedCount { loaded.removeAll(keepingCapacity: true) }
+    let made = LoadedUnit(unit, table)
+    loaded[key] = made
+    return made
+  }
+
+  private mutating func table(
+    of header: UnitHeader, _ place: EntryReference.Place, _ spans: borrowing SectionSpans
+  ) -> AbbreviationTable {
+    let key = TableKey(place: place, offset: header.abbreviationsOffset, format: header.format)
+    if let known = tables[key] { return known }
+    let table = AbbreviationTable(spans.abbreviations, at: header.abbreviationsOffset, header.format)
+    budget.spend(table.byteCount)
+    if tables.count >= Self.maximumLoadedCount { tables.removeAll(keepingCapacity: true) }
+    tables[key] = table
+    return table
   }
 
   /// What the unit says of addresses, before names and files are looked up.
@@ -98,18 +119,23 @@ struct UnitReader: ~Escapable {
   /// The unit at `index`, to be asked for addresses.
   mutating func begin(_ index: Int) -> LoadedUnit {
     let loaded = load(.main, index)
-    scopeFuel = 1 << 22 + 64 * (loaded.unit.header.end - loaded.unit.header.start)
+    scopeFuel = 1 << 20 + 16 * (loaded.unit.header.end - loaded.unit.header.start)
     return loaded
   }
 
   func lineHeader(_ unit: Unit) -> LineHeader? {
-    lineUnit(unit).statementList.flatMap { LineHeader(lineSpans, at: $0, addressSize: unit.header.format.addressSize) }
+    guard !budget.isSpent, let place = lineUnit(unit).statementList else { return nil }
+    let header = LineHeader(lineSpans, at: place, addressSize: unit.header.format.addressSize)
+    budget.spend(header?.stepCount ?? 0)
+    return header
   }
 
   func lineUnit(_ unit: Unit) -> Unit { skeleton ?? unit }
 
   func rows(_ header: LineHeader?, _ targets: [UInt64]) -> [LineRow] {
-    header.map { LineProgram.rows($0, lineSpans.line, targets) } ?? [LineRow](repeating: .none, count: targets.count)
+    guard let header, !budget.isSpent else { return [LineRow](repeating: .none, count: targets.count) }
+    budget.spend(LineProgram.stepCount(header, targets.count))
+    return LineProgram.rows(header, lineSpans.line, targets)
   }
 
   /// The frames of what was found for `targets`.
@@ -136,6 +162,9 @@ struct UnitReader: ~Escapable {
       let first = result.frames.count
       let limit = first < frameLimit ? Self.maximumDepth : 2
       while node >= 0 {
+        // Of a chain that is too long the innermost ones and the outermost are kept.
+        let isLeftOut = result.frames.count - first >= limit - 1 && nodes[node].parent >= 0
+        if isLeftOut { node = Int(nodes[node].outermostCall) }
         let function = nodes[node]
         defer {
           node = Int(function.parent)
@@ -143,8 +172,7 @@ struct UnitReader: ~Escapable {
           line = function.callLine
           column = function.callColumn
         }
-        // Of a chain that is too long the innermost ones and the outermost are kept.
-        if result.frames.count - first >= limit - 1, function.parent >= 0 { continue }
+        if isLeftOut { continue }
         let name: NameFacts
         if let found = names[node] {
           name = found
@@ -158,6 +186,7 @@ struct UnitReader: ~Escapable {
       }
       result.ends.append(Int32(result.frames.count))
     }
+    budget.spend(textByteCount: result.texts.bytes.count)
     return result
   }
 
@@ -168,17 +197,22 @@ struct UnitReader: ~Escapable {
   ) -> ([FunctionNode], [Int32], CodeSurvey?) {
     var walk = FunctionWalk(spans, loaded.unit, loaded.table, targets: targets, isExhaustive: false)
     if surveying { walk.runSurveying() } else { walk.run() }
+    budget.spend(walk.stepCount)
     var nodes = walk.nodes
     var owners = walk.owners
     let missing = targets.indices.filter { owners[$0] < 0 }
-    guard !missing.isEmpty else { return (nodes, owners, walk.survey) }
+    guard !missing.isEmpty, !budget.isSpent else { return (nodes, owners, walk.survey) }
     // A function where none was looked for, or code of no function.
     var second = FunctionWalk(spans, loaded.unit, loaded.table, targets: missing.map { targets[$0] }, isExhaustive: true)
     second.run()
+    budget.spend(second.stepCount)
     let shift = Int32(nodes.count)
-    for node in second.nodes {
+    for var node in second.nodes {
+      if node.parent >= 0 {
+        node.parent += shift
+        node.outermostCall += shift
+      }
       nodes.append(node)
-      if node.parent >= 0 { nodes[nodes.count - 1].parent += shift }
     }
     let found = second.owners
     for (index, target) in missing.enumerated() where found[index] >= 0 { owners[target] = found[index] + shift }
@@ -211,7 +245,7 @@ struct UnitReader: ~Escapable {
     var plain: (entry: EntryReference, unit: LoadedUnit, name: FormValue)?
     var next: EntryReference? = origin
     var hops = 0
-    while let reference = next, hops < Self.maximumHopCount {
+    while let reference = next, hops < Self.maximumHopCount, !budget.isSpent {
       next = nil
       hops += 1
       guard let index = UnitHeader.index(of: reference.offset, in: reference.place == .main ? headers : alternateHeaders)
@@ -226,6 +260,7 @@ struct UnitReader: ~Escapable {
       let entryIndex = loaded.table.index(of: cursor.uleb())
       guard entryIndex >= 0 else { break }
       let entry = loaded.table.entries[entryIndex]
+      budget.spend(1 + Int(entry.specCount))
       var linkage = FormValue.absent
       var short = FormValue.absent
       for index in Int(entry.firstSpec)..<Int(entry.firstSpec + entry.specCount) {
@@ -253,7 +288,9 @@ struct UnitReader: ~Escapable {
       let unit = plain.unit.unit
       let source = plain.entry.place == .main ? spans : alternate
       if Language.hasScopes(language(of: origin)) {
+        let fuel = scopeFuel
         QualifiedNames.append(scopesOf: plain.entry.offset, unit, plain.unit.table, source, &texts, fuel: &scopeFuel)
+        budget.spend(fuel - scopeFuel)
       }
       texts.append(unit.text(plain.name, source))
       text = texts.finish()

@@ -1,8 +1,8 @@
 import Base
 import Synchronization
 
-/// The code that `.debug_aranges` leaves out: a table that is wrong must hide no unit. Every unit is asked for its own ranges
-/// when an address that no set has is first asked for.
+/// The code of all units as they state it themselves: `.debug_aranges` may leave code out, and may claim another unit's. Every
+/// unit is asked when an address is first looked for that the table does not have or a unit of the table does not know of.
 final class UnlistedCode: Sendable {
   private let sections: DebugSections
   private let headers: [UnitHeader]
@@ -21,7 +21,8 @@ final class UnlistedCode: Sendable {
       if let made = map {
         known = made
       } else {
-        known = AddressMap(UnitRanges.read(sections, headers, workers: workers, isWanted: { _ in true }))
+        let budget = WorkBudget(byteCount: sections.byteCount)
+        known = AddressMap(UnitRanges.read(sections, headers, workers: workers, budget, isWanted: { _ in true }))
         map = known
       }
       var from = 0

@@ -4,6 +4,9 @@ import JFR
 struct ChunkPass {
   private var names: ChunkNames
   private let stackKeys: KeyTable
+  /// Stacks of the chunk before that events of this one name, as the recording's; numbered on from the chunk's own.
+  private var carried: [UInt32] = []
+  private var carriedKeys = KeyTable()
   private let options: JavaOptions
   private let isAsyncProfiler: Bool
   private let wantsLabels: Bool
@@ -59,9 +62,7 @@ struct ChunkPass {
     _ kind: JavaEvent, _ slots: [Int64], _ chunk: borrowing Chunk, _ recording: inout JavaRecording
   ) {
     let key = slots[JavaEvent.Slot.stack]
-    let number = stackKeys.find(key)
-    if number == nil, key != 0 { recording.summary.missingStacks += 1 }
-    let stack = UInt32(truncatingIfNeeded: (number ?? -1) &+ 1)
+    let stack = stackKeys.find(key).map { UInt32(truncatingIfNeeded: $0 &+ 1) } ?? carry(key, &recording)
     let labels = wantsLabels || slots[JavaEvent.Slot.span] != 0 ? label(kind, slots, chunk, &recording) : 0
     let value = max(0, slots[JavaEvent.Slot.value])
     switch kind {
@@ -80,6 +81,18 @@ struct ChunkPass {
         mallocs.append((slots[JavaEvent.Slot.state], value, time, stack, labels))
       }
     }
+  }
+
+  /// The number of a stack that the chunk does not have.
+  private mutating func carry(_ key: Int64, _ recording: inout JavaRecording) -> UInt32 {
+    if key == 0 { return 0 }
+    guard let stack = recording.earlier.stacks[key] else {
+      recording.summary.missingStacks += 1
+      return 0
+    }
+    let (number, isNew) = carriedKeys.insert(key)
+    if isNew { carried.append(stack) }
+    return UInt32(truncatingIfNeeded: stackKeys.count &+ 1 &+ number)
   }
 
   private mutating func state(_ key: Int64, _ chunk: borrowing Chunk) -> State {
@@ -131,7 +144,7 @@ struct ChunkPass {
 
   /// Adds what was counted to the recording, under the periods in force at the chunk's end.
   mutating func fold(_ chunk: borrowing Chunk, _ recording: inout JavaRecording) {
-    var stacks = [UInt32](repeating: .max, count: chunk.count(pool: ChunkNames.Pool.stack) + 1)
+    var stacks = [UInt32](repeating: .max, count: stackKeys.count + 1)
     let period = recording.settings.executionPeriod(isAsyncProfiler: isAsyncProfiler)
     let wallPeriod = recording.settings.wallPeriod
     var cpu = SampleSet()
@@ -181,12 +194,21 @@ struct ChunkPass {
       let stack = resolve(malloc.stack, &stacks, chunk, &recording)
       recording.memory.allocate(malloc.address, size: malloc.size, time: malloc.time, stack: stack, labels: malloc.labels)
     }
+    // async-profiler writes the stacks of a chunk's events into that chunk.
+    if isAsyncProfiler || stackKeys.count > EarlierStacks.maximum { return recording.earlier = EarlierStacks() }
+    var all = [Int64: UInt32](minimumCapacity: stackKeys.count)
+    for (number, key) in stackKeys.keys.enumerated() {
+      all[key] = resolve(UInt32(truncatingIfNeeded: number &+ 1), &stacks, chunk, &recording)
+    }
+    recording.earlier = EarlierStacks(all, of: chunk.header)
   }
 
   private mutating func resolve(
     _ stack: UInt32, _ known: inout [UInt32], _ chunk: borrowing Chunk, _ recording: inout JavaRecording
   ) -> UInt32 {
     let place = Int(stack)
+    // Not one of the chunk's own.
+    if place >= known.count { return carried[place - known.count] }
     if known[place] == .max {
       known[place] =
         place == 0 ? ChunkNames.none(&recording.table) : names.stack(place - 1, chunk, &recording.table)

@@ -39,12 +39,16 @@ package struct JavaRecording {
   var executionPeriod: Int64 = 0
   var wallPeriod: Int64 = 0
   var memory = NativeMemory()
+  var earlier = EarlierStacks()
 
   package init(_ options: JavaOptions) { self.options = options }
 
   /// How the chunks read from now on were sampled, unless they say otherwise: async-profiler's own options. Only the first
   /// chunk of its recordings says it.
   package mutating func assume(_ options: String) { settings.assume(options) }
+
+  /// The chunks read from now on are another JVM's.
+  package mutating func beginJVM() { earlier = EarlierStacks() }
 
   /// Reads every chunk of `bytes`, a whole file.
   /// - Parameters:
@@ -73,6 +77,7 @@ package struct JavaRecording {
     summary.startNanoseconds = summary.chunks == 0 ? header.startNanoseconds : min(summary.startNanoseconds, header.startNanoseconds)
     summary.endNanoseconds = summary.chunks == 0 ? end : max(summary.endNanoseconds, end)
     summary.chunks += 1
+    if !earlier.isContinued(by: header) { earlier = EarlierStacks() }
     var pass = ChunkPass(chunk, options)
     let requests = JavaEvent.allCases.map(\.request)
     var events = EventCursor(chunk, requests)

@@ -70,7 +70,7 @@ package final class Recorder {
     let sampler = try Sampler(settings, cpuCount: cpus.count)
     let unwinding = try Unwinding(sampler, files: files, cachePath: configuration.unwindCachePath)
     // Before sampling begins, so that no process starts unseen.
-    let sideband = try SidebandRings(cpus: cpus, tellsLivesAtOnce: unwinding != nil)
+    let sideband = try SidebandRings(cpus: cpus)
     let abilities = abilities(unwinder: unwinding == nil ? .framePointers : .tables, fallback: fallback)
     let (configuration, cpuCount) = (configuration, UInt32(cpus.count))
     let makeSegment = { (anchor: ClockAnchor) throws(TraceError) in
@@ -124,7 +124,9 @@ package final class Recorder {
         kernelVersion: host.kernelVersion, hostName: host.hostName, cpuCount: UInt32(KernelAbilities.onlineCPUs().count),
         recorderVersion: configuration.recorderVersion,
         abilities: [SegmentHeader.Ability(name: "clock", value: "monotonic"), SegmentHeader.Ability(name: "scope", value: "jvms")])
-      return try SegmentWriter(path: configuration.windows?.path(anchor.unix.nanoseconds) ?? configuration.output, header: header)
+      return try SegmentWriter(
+        path: configuration.windows?.path(anchor.unix.nanoseconds) ?? configuration.output, header: header,
+        patience: configuration.windows == nil ? 0 : RecordingWindows.patience)
     }
     if let reason {
       configuration.onJavaMessage?(

@@ -1,6 +1,7 @@
 import Base
 import CRecorderABI
 package import TraceFormat
+import Unwind
 
 /// What one look at the kernel's buffers brought, and when: all that the recorder's logic knows of the kernel.
 package struct KernelBatch: Hashable, Sendable {
@@ -472,11 +473,12 @@ package final class RecordingCore {
       cpu: event.cpu, timeMicroseconds: event.time / 1000, thread: thread, userStack: .empty, kernelStack: kernel,
       event: EventHandle(event.event), weight: event.weight, result: event.result)
     let isWhole = event.extraKind == UInt8(PYROREC_EXTRA_WHOLE_STACK)
-    let copy = isWhole || event.extraKind == UInt8(PYROREC_EXTRA_STACK) ? StackCopy(event.extra) : nil
+    let hasKept = event.extraKind == UInt8(PYROREC_EXTRA_FRAMES_AND_STACK)
+    let copy = isWhole || hasKept || event.extraKind == UInt8(PYROREC_EXTRA_STACK) ? StackCopy(event.extra) : nil
     if let copy, !isWhole || isUnfinished(event.result) {
       let stack = WaitingStack(
         sample: sample, space: space, process: process, copy: copy, frames: isWhole ? [] : frames ?? event.userFrames, now: now,
-        hasInterpreter: frames != nil)
+        hasInterpreter: frames != nil, kept: hasKept ? try translateKept(event.kept, of: process, at: event.time) : nil)
       if let finished = waitingStacks.map({ $0.take(stack) }) ?? .some(stack.asItIs) { try append(finished) }
     } else if let change = process.change, event.generation != 0, event.generation < change.generation {
       try append(WaitingStack.cut(sample, space: space, process: process, frames: frames ?? event.userFrames, change))
@@ -505,6 +507,15 @@ package final class RecordingCore {
     let frames = interpreters.translate(words, of: process, at: time, into: &codes)
     for code in codes { try sink.append(.code(code)) }
     return frames
+  }
+
+  private func translateKept(
+    _ words: RawSpan, of process: RecordedProcess, at time: UInt64
+  ) throws(TraceError) -> HostUnwinding.Interpreter? {
+    var codes: [CodeRecord] = []
+    let kept = interpreters?.translateKept(words, of: process, at: time, into: &codes)
+    for code in codes { try sink.append(.code(code)) }
+    return kept
   }
 
   private func append(_ stack: FinishedStack) throws(TraceError) {

@@ -111,6 +111,30 @@ package struct FrameTrie: Sendable {
     return add(batch) ? handle : nil
   }
 
+  /// Adds a stack with the frames of another in another address space.
+  mutating func add(_ stack: StackHandle, in space: AddressSpaceHandle) -> StackHandle? {
+    guard let leaf = leaf(of: stack), leaf != 0, leaves.count < Self.maximumStacks else { return nil }
+    var path: [UInt32] = []
+    var node = leaf
+    while node != 0 {
+      path.append(node)
+      // Parents come before their children, or the way up is none.
+      guard parents[Int(node)] < node, path.count <= Limits.stackDepth + 1 else { return nil }
+      node = parents[Int(node)]
+    }
+    guard parents.count + path.count <= Self.maximumNodes else { return nil }
+    var parent: UInt32 = 0
+    for node in path.reversed() {
+      let isRoot = kinds[Int(node)] == StackNode.Space.root.rawValue
+      append(
+        parent: parent, value: isRoot ? UInt64(space.rawValue) : values[Int(node)], kind: kinds[Int(node)], space: space.rawValue)
+      parent = UInt32(parents.count - 1)
+    }
+    leaves.append(parent)
+    stackCount += 1
+    return StackHandle(UInt32(leaves.count - 1))
+  }
+
   /// The innermost node of `stack`: 0 for the empty one, `nil` for one that is not in the trace (any more).
   func leaf(of stack: StackHandle) -> UInt32? {
     let index = Int(stack.rawValue)

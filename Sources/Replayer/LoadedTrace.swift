@@ -26,6 +26,7 @@ package struct LoadedTrace: Sendable {
       throw .trace(error)
     }
     try completeStacks(workers: workers)
+    try nameReplacedCode(workers: workers)
   }
 
   package init(_ reader: SegmentReader, workers: Int) throws(TraceError) {
@@ -58,6 +59,28 @@ package struct LoadedTrace: Sendable {
     }
     var known: [TraceContents.CompletedStack: StackHandle] = [:]
     for unwound in completed { contents.complete(unwound.record, frames: unwound.found, result: unwound.result, known: &known) }
+  }
+
+  /// Gives samples in code that made way for other code stacks in which it is what it was.
+  private mutating func nameReplacedCode(workers: Int) throws(ReplayError) {
+    guard var replaced = ReplacedCode(contents) else { return }
+    let kinds = KindSet(.samples)
+    let frames = reader.frames.filter { $0.kinds.contains(.samples) }
+    let reader = reader
+    var contents = contents
+    do throws(TraceError) {
+      try parallelForEach(
+        count: frames.count, workers: workers, ahead: max(workers, 1) * 4,
+        { index in Result { () throws(TraceError) in try reader.decode(frames[index], kinds: kinds) } },
+        consume: { (result) throws(TraceError) in
+          for case .samples(let batch) in try result.get().records {
+            for sample in batch.samples { replaced.place(sample, in: &contents) }
+          }
+        })
+    } catch {
+      throw .trace(error)
+    }
+    self.contents = contents
   }
 
   /// The contents, for whoever makes a replay of them and nothing else: the frames of stacks, which are most of it, stay

@@ -111,7 +111,9 @@ struct ProfileAssembly {
   private mutating func stack(_ group: Int, process: UInt32, of replay: Replay) -> ProfileStack {
     let leaves = replay.leaves[group]
     let showsKernel = marks.showsKernelFrames
-    if leaves.isMissing(withKernel: showsKernel) { return wholeStack(group, process: process, calledFrom: bare("[lost stack]"), of: replay) }
+    if leaves.isMissing(withKernel: showsKernel) {
+      return wholeStack(group, process: process, calledFrom: bare("[lost stack]"), of: replay)
+    }
     if marks.framesComm {
       let name = replay.contents.threadNames[Int(replay.contents.groups[group].threadName)]
       return wholeStack(group, process: process, calledFrom: bare(name.isEmpty ? "[unknown]" : name), of: replay)
@@ -123,7 +125,9 @@ struct ProfileAssembly {
     var stack = leaves.user == 0 ? ProfileStack.empty : userStack(leaves.user, process: process, of: replay)
     for place in frames.indices.reversed() { stack = builder.stack(LocationHandle(frames[place]), calledFrom: stack) }
     // What began without a caller: the kernel's own work, or nothing at all.
-    if stack == .empty { return builder.stack(bare(leaves.kernel != 0 && !showsKernel ? "[kernel]" : "[lost stack]"), calledFrom: .empty) }
+    if stack == .empty {
+      return builder.stack(bare(leaves.kernel != 0 && !showsKernel ? "[kernel]" : "[lost stack]"), calledFrom: .empty)
+    }
     return stack
   }
 

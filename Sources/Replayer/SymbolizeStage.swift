@@ -89,7 +89,8 @@ package struct SymbolizeStage: Sendable {
       return Found(symbolizations: addresses.map { _ in .unknown(.mappingUnknown) }, steps: [])
     }
     if record.kind == .anonymous, let symbols = contents.jitSymbols[image] {
-      let table = JITSymbolTable(symbols.map { JITSymbol(address: $0.address, byteCount: $0.byteCount, name: $0.name) })
+      let table = JITSymbolTable(
+        symbols.map { JITSymbol(address: $0.symbol.address, byteCount: $0.symbol.byteCount, name: $0.symbol.name) })
       return Found(
         symbolizations: table.names(at: addresses).map {
           $0.map { .frames([Frame(function: $0)]) } ?? .unknown(.addressOutsideEveryFunction)

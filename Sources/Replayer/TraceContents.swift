@@ -32,7 +32,14 @@ package struct TraceContents: Sendable {
   package internal(set) var events: [UInt32: EventRecord] = [:]
   package internal(set) var kernelModules: [KernelModulesRecord.Module] = []
   /// By image of anonymous memory, in the order they were recorded.
-  package internal(set) var jitSymbols: [UInt32: [JITSymbolsRecord.Symbol]] = [:]
+  package internal(set) var jitSymbols: [UInt32: [JITName]] = [:]
+
+  /// A name of code that a process made.
+  package struct JITName: Hashable, Sendable {
+    package var symbol: JITSymbolsRecord.Symbol
+    /// From when on.
+    package var time: MonotonicInstant
+  }
   /// Interpreted code, by handle.
   package internal(set) var codes: [UInt32: CodeRecord] = [:]
   package internal(set) var javaChunks = JavaChunks()
@@ -123,7 +130,8 @@ package struct TraceContents: Sendable {
     case .event(let event): events[event.handle.rawValue] = event
     case .stacks(let batch): if !trie.add(batch) { reject() }
     case .samples(let batch): add(batch)
-    case .jitSymbols(let more): jitSymbols[more.image.rawValue, default: []] += more.symbols
+    case .jitSymbols(let more):
+      jitSymbols[more.image.rawValue, default: []] += more.symbols.map { JITName(symbol: $0, time: more.time) }
     case .code(let code):
       guard codes.count < Self.maximumThings else { return reject() }
       codes[code.handle.rawValue] = code
@@ -209,7 +217,14 @@ package struct TraceContents: Sendable {
   mutating func complete(
     _ record: StackCopyRecord, frames: [UInt64], result: UInt8, known: inout [CompletedStack: StackHandle]
   ) {
-    let sample = record.sample
+    let completed = CompletedStack(space: record.addressSpace, frames: frames)
+    guard let stack = known[completed] ?? trie.add(frames, in: record.addressSpace) else { return reject() }
+    known[completed] = stack
+    move(record.sample, to: stack, result: result)
+  }
+
+  /// Gives a sample that is counted already another user stack.
+  mutating func move(_ sample: Sample, to stack: StackHandle, result: UInt8) {
     let thread = threads[sample.thread.rawValue] ?? (.max, 0)
     var group = SampleGroup(
       process: thread.process, threadName: thread.name, userStack: sample.userStack, kernelStack: sample.kernelStack,
@@ -217,9 +232,6 @@ package struct TraceContents: Sendable {
     let place = index(of: group)
     // What its samples do not have cannot be taken from it.
     guard weights[place] >= sample.weight, resultCounts[Int(sample.result)] > 0 else { return reject() }
-    let completed = CompletedStack(space: record.addressSpace, frames: frames)
-    guard let stack = known[completed] ?? trie.add(frames, in: record.addressSpace) else { return reject() }
-    known[completed] = stack
     weights[place] -= sample.weight
     resultCounts[Int(sample.result)] -= 1
     resultCounts[Int(result)] &+= 1

@@ -95,7 +95,7 @@ package struct Symbolizer: Sendable {
         let limit = nameBytesLeft > 0 ? ElfStrings.maximumNameByteCount : shortNameByteCount
         let name = table.name(of: function, limit: limit)
         nameBytesLeft -= min(nameBytesLeft, name.utf8.count)
-        last = .frames([Frame(function: name)])
+        last = name.isEmpty ? .unknown(missing) : .frames([Frame(function: name)])
         lastFunction = function
       }
       symbolizations.append(last)

@@ -87,8 +87,9 @@ struct RunCommand: ParsableCommand {
   }
 
   private func environment(_ console: Console) -> AgentEnvironment {
-    let (symbols, file, hub) = (symbols, file, DiscoveryHub())
-    return AgentEnvironment(
+    let news = DiscoveryNews()
+    let (symbols, file, hub) = (symbols, file, DiscoveryHub(onChange: { _, _ in news.tell() }))
+    var environment = AgentEnvironment(
       configuration: { () throws(AgentError) in
         let configuration = try Self.configuration(file, console)
         hub.keep(only: Set(configuration.components.map(\.id)))
@@ -104,6 +105,8 @@ struct RunCommand: ParsableCommand {
         case .error(let text): console.error(text)
         }
       })
+    environment.news = news
+    return environment
   }
 
   private static func configuration(_ path: String, _ console: Console) throws(AgentError) -> Configuration {
@@ -124,7 +127,9 @@ struct RunCommand: ParsableCommand {
     _ component: Configuration.Component, _ arguments: DecodedBlock, _ hub: DiscoveryHub
   ) -> Discovered? {
     guard component.kind.name == ComponentKind.discoveryProcess.name else {
-      return hub.state(of: component, arguments).map { Discovered(targets: $0.targets, problem: $0.problem?.description) }
+      return hub.state(of: component, arguments).map {
+        Discovered(targets: $0.targets, problem: $0.problem?.description, isFollowed: true)
+      }
     }
     let found = ProcessDiscovery(arguments.processDiscovery).targets(in: LiveProcesses(), joining: arguments.targets("join"))
     let problem = found.refused > 0 ? "\(found.refused) processes could not be read; \(found.firstReason)" : nil

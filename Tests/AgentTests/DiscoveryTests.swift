@@ -45,6 +45,23 @@ struct DiscoveredTargetsTests {
     #expect(discovered.all["discovery.docker.d"]?.count == 2)
   }
 
+  @Test func `a source that is followed is asked at every refresh, and what it told before its last change stays known`() throws {
+    let configuration = try Reading.configuration(text)
+    let discovered = DiscoveredTargets()
+    func refresh(_ second: UInt64, _ ids: [String]) -> UInt64 {
+      discovered.refresh(configuration, now: second * 1_000_000_000) { component, _ in
+        guard component.id == "discovery.docker.d" else { return Discovered(targets: []) }
+        return Discovered(targets: ids.map { LabelSet(["__container_id__": $0]) }, isFollowed: true)
+      } / 1_000_000_000
+    }
+    #expect(refresh(100, []) == 105)
+    _ = refresh(101, ["1"])
+    #expect(discovered.current["discovery.docker.d"]?.count == 1)
+    _ = refresh(102, ["2"])
+    for second: UInt64 in 103...105 { _ = refresh(second, ["2"]) }
+    #expect(discovered.all["discovery.docker.d"]?.map { $0["__container_id__"] } == ["1", "2"])
+  }
+
   @Test func `a source that cannot be asked is taken to be as it was`() throws {
     let configuration = try Reading.configuration(text)
     let discovered = DiscoveredTargets()

@@ -121,6 +121,7 @@ struct JavaProgramTests {
           }
         }
         """.utf8), to: "agent.alloy")
+    chmod(scratch.path + "/agent.alloy", 0o644)
     var running = try RunningCommand(
       Self.ordinary + [
         Command.pyrorec, "run", "--verbose", "--drain", "60s", "--server.http.listen-addr", "none", "--spool", scratch.path + "/spool",

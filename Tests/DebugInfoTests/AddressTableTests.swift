@@ -26,9 +26,34 @@ struct AddressTableTests {
       sets += 1
     }
     #expect(sets == 2)
+    try expectSame(bytes)
+  }
+
+  @Test("a table in which a unit claims another's code leads to no wrong name", arguments: [false, true], [false, true])
+  func foreignCode(isSwapped: Bool, isCompressed: Bool) throws {
+    var bytes = try DwarfFixture.bytes("gcc-5")
+    let section = try #require(try ElfFile(bytes.borrowedBytes).section(named: ".debug_aranges")?.section)
+    let first = Int(section.fileOffset.rawValue)
+    let second = first + 4 + Int(bytes[first]) + Int(bytes[first + 1]) << 8
+    if isSwapped {
+      // Each set is the other unit's.
+      for index in 6..<10 { bytes.swapAt(first + index, second + index) }
+    } else {
+      // The first range of each starts where code starts, and reaches beyond all of it.
+      for set in [first, second] {
+        bytes[set + 16] = 0
+        bytes[set + 17] = 0
+        bytes[set + 26] = 0xff
+      }
+    }
+    try expectSame(isCompressed ? try PackedFixture.packing(bytes) : bytes)
+  }
+
+  private func expectSame(_ bytes: [UInt8]) throws {
     let addresses = try DwarfFixture.addresses("gcc-5")
     let wanted = try DwarfFixture.file("gcc-5").frames(at: addresses)
-    let found = try DebugFile(OwnedBytes(bytes)).frames(at: addresses)
+    let found = try DebugFile(OwnedBytes(bytes), streamsFrom: 0).frames(at: addresses)
+    #expect(addresses.indices.contains { wanted.frameCount(at: $0) > 1 })
     #expect(DwarfFixture.text(found, addresses) == DwarfFixture.text(wanted, addresses))
   }
 }

@@ -42,7 +42,7 @@ struct SectionSet {
     spans.line = line.borrowedBytes
     spans.ranges = ranges.borrowedBytes
     spans.rangeLists = rangeLists.borrowedBytes
-    var reader = UnitReader(spans, headers, alternate: spans, [])
+    var reader = UnitReader(spans, headers, alternate: spans, [], WorkBudget())
     let found = reader.frames(unit: index, targets: targets)
     return targets.indices.map { found.frames(of: $0) }
   }

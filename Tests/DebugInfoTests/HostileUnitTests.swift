@@ -71,6 +71,24 @@ import Testing
     #expect(frames.last?.isInlined == false && frames.dropLast().allSatisfy(\.isInlined))
   }
 
+  @Test func `a chain that is too long keeps the line of its outermost call`() {
+    // 6: an inlined function with a call line, and children.
+    let table = abbreviations.dropLast() + [6, 0x1d, 1, 0x59, 0x05, 0x11, 0x01, 0x12, 0x06, 0, 0, 0]
+    let info = unit {
+      code(&$0, 2, origin: 0, 0x100, 0x10)
+      for line in UInt16(1)...1_000 {
+        $0.u8(6)
+        $0.u16(line)
+        $0.u64(0x100)
+        $0.u32(0x10)
+      }
+    }
+    let frames = SectionSet(info: info, abbreviations: Array(table)).frames([0x104])[0]
+    #expect(frames.count == UnitReader.maximumDepth)
+    #expect(frames[1].line == 1_000)
+    #expect(frames.last?.line == 1)
+  }
+
   @Test func `thousands of addresses in a deep chain do not make millions of frames`() {
     let info = unit {
       code(&$0, 2, origin: 0, 0x100, 0x10000)

@@ -54,6 +54,30 @@ struct RelocatableTests {
       ])
   }
 
+  @Test("an unlinked file of another machine is refused, and says why", arguments: [3, 40, 243])
+  func otherMachine(machine: UInt8) throws {
+    var bytes = try DwarfFixture.bytes("module")
+    bytes[18] = machine
+    bytes[19] = 0
+    let error = #expect(throws: MalformedInput.self) { _ = try DebugFile(OwnedBytes(bytes)) }
+    #expect(error?.field == "e_machine")
+    #expect(error?.description.contains("is \(machine), and of files that are not linked only") == true)
+  }
+
+  @Test("an unlinked file of 32 bits is refused, and says why")
+  func narrow() throws {
+    var bytes = [UInt8](repeating: 0, count: 52)
+    bytes.replaceSubrange(0..<7, with: [0x7f, 0x45, 0x4c, 0x46, 1, 1, 1])
+    bytes[16] = 1  // e_type: ET_REL
+    bytes[18] = 62
+    let error = #expect(throws: MalformedInput.self) { _ = try DebugFile(OwnedBytes(bytes)) }
+    #expect(error?.field == "e_ident[EI_CLASS]")
+    // Linked, it is read.
+    bytes[16] = 2
+    let file = try DebugFile(OwnedBytes(bytes))
+    #expect(!file.hasUnits)
+  }
+
   @Test("an unlinked file that is cut anywhere, or full of wrong relocations, does no harm")
   func damaged() throws {
     let bytes = try DwarfFixture.bytes("module")

@@ -57,7 +57,7 @@ private final class Watched {
     let states = Mutexed()
     self.states = states
     let options = KubernetesOptions(.pod, Cluster(address: server.url))
-    let source = KubernetesSource(options, hurried: 10, makeTransport: ServerClient.curl)
+    let source = KubernetesSource(options, hurried: 10) { (access) throws(HTTPError) in try CurlTransport(tls: access.tls) }
     follower = try Follower(source) { state in states.all.withLock { $0.append(state) } }
   }
 

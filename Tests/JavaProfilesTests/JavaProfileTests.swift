@@ -116,6 +116,22 @@ struct JavaProfileTests {
     #expect(collapsed(all["cpu"]) == "[unknown];[no stack] 1\n[unknown];[truncated];kernel.read_[k];A.a 1\n")
   }
 
+  @Test func `an event that began in the chunk before finds its stack there, if it is the same JVM's`() throws {
+    func waits(gap: UInt64) throws -> String {
+      var first = JFRBuilder(jdk: true)
+      first.enter(stack: first.stack([("A", "one", 1, 1)]), durationTicks: 1)
+      _ = first.stack([("A", "two", 1, 1)])
+      var second = JFRBuilder(jdk: true)
+      second.startNanoseconds += 1_000_000_000 + gap
+      second.enter(stack: second.stack([("A", "three", 1, 1)]), durationTicks: 1)
+      for _ in 0..<2 { second.enter(stack: 2, durationTicks: 1) }
+      second.enter(stack: 3, durationTicks: 1)
+      return collapsed(try profiles(first.chunk() + second.chunk())["mutex"])
+    }
+    #expect(try waits(gap: 0) == "[unknown];A.one 1\n[unknown];A.three 1\n[unknown];A.two 2\n[unknown];[no stack] 1\n")
+    #expect(try waits(gap: 1_000_000_000) == "[unknown];A.one 1\n[unknown];A.three 1\n[unknown];[no stack] 3\n")
+  }
+
   @Test func `thread and state are labels on request`() throws {
     var builder = JFRBuilder()
     builder.execution(stack: builder.stack([("A", "a", 1, 1)]), state: 1)

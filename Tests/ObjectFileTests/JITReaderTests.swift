@@ -70,8 +70,9 @@ import Testing
     header() + load("first", at: 0x1000, byteCount: 32, number: 1) + record(2, [1, 2, 3])
     + load("second", at: 0x2000, byteCount: 8, number: 2) + move(to: 0x3000, byteCount: 32, number: 1)
   private static let expected = [
-    JITSymbol(address: 0x1000, byteCount: 32, name: "first"), JITSymbol(address: 0x2000, byteCount: 8, name: "second"),
-    JITSymbol(address: 0x3000, byteCount: 32, name: "first"),
+    JITSymbol(address: 0x1000, byteCount: 32, name: "first", nanoseconds: 5),
+    JITSymbol(address: 0x2000, byteCount: 8, name: "second", nanoseconds: 5),
+    JITSymbol(address: 0x3000, byteCount: 32, name: "first", nanoseconds: 5),
   ]
 
   private func read(_ reader: inout JITDumpReader, _ bytes: [UInt8]) -> [JITSymbol] {

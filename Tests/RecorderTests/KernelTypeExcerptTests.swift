@@ -32,6 +32,10 @@ private struct HandMadeTypes {
     add(text, kind: 1, size: size)
     types.write(size * 8)  // no sign, offset 0, all bits
   }
+  mutating func array(of element: UInt32, by index: UInt32, count: UInt32) {
+    add("", kind: 3, size: 0)
+    for word in [element, index, count] { types.write(word) }
+  }
   /// - Parameter members: a name, a type, a place in bits.
   mutating func structure(_ text: String, size: UInt32, _ members: [(String, UInt32, UInt32)], kind: UInt32 = 4) {
     add(text, kind: kind, count: members.count, size: size, members.map { ($0.0, [$0.1, $0.2]) })
@@ -59,11 +63,12 @@ private struct HandMadeTypes {
     types.add("", kind: 2, size: 3)  // 4: pointer
     types.structure("thread_struct", size: 8, [("fsbase", 1, 0)])  // 5
     types.structure("", size: 8, [("cs", 2, 0)], kind: 5)  // 6: nameless union
-    types.structure("pt_regs", size: 16, [("ip", 1, 0), ("", 6, 64)])  // 7
+    types.structure("pt_regs", size: 16, [("ip", 1, 0), ("", 6, 64), ("regs", 12, 128)])  // 7
     types.structure("task_struct", size: 48, [("tasks", 3, 0), ("group_leader", 4, 128), ("start_boottime", 2, 192), ("thread", 5, 256)])
     types.structure("task_struct_more", size: 8, [("of", 2, 0)])  // 9
     types.structure("vm_unmapped_area_info", size: 8, [("length", 2, 0)])  // 10
-    types.enumeration("bpf_func_id", [("BPF_FUNC_unspec", 0), ("BPF_FUNC_get_current_task_btf", 158)])
+    types.enumeration("bpf_func_id", [("BPF_FUNC_unspec", 0), ("BPF_FUNC_get_current_task_btf", 158)])  // 11
+    types.array(of: 2, by: 1, count: 31)  // 12
     return types
   }
 }
@@ -72,12 +77,13 @@ private struct HandMadeTypes {
 func excerptOfKernelTypes() {
   var expected = HandMadeTypes()
   expected.structure("thread_struct", size: 8, [("fsbase", 6, 0)])
-  expected.structure("pt_regs", size: 16, [("ip", 6, 0), ("", 7, 64)])
-  expected.structure("task_struct", size: 48, [("tasks", 0, 0), ("group_leader", 8, 128), ("start_boottime", 6, 192), ("thread", 1, 256)])
+  expected.structure("pt_regs", size: 16, [("ip", 6, 0), ("", 7, 64), ("regs", 8, 128)])
+  expected.structure("task_struct", size: 48, [("tasks", 0, 0), ("group_leader", 9, 128), ("start_boottime", 6, 192), ("thread", 1, 256)])
   expected.structure("vm_unmapped_area_info", size: 8, [("length", 6, 0)])
   expected.enumeration("bpf_func_id", [("BPF_FUNC_unspec", 0), ("BPF_FUNC_get_current_task_btf", 158)])
   expected.integer("unsigned long", size: 8)
   expected.structure("", size: 8, [("cs", 6, 0)], kind: 5)
+  expected.array(of: 6, by: 6, count: 31)
   expected.add("", kind: 2, size: 0)
   #expect(KernelTypeExcerpt.make(from: HandMadeTypes.kernel().bytes.borrowedBytes) == expected.bytes)
 }

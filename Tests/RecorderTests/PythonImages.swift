@@ -83,7 +83,8 @@ extension PythonImage {
 
   func unwind(_ process: PythonProcess, by loaded: HandMadeStack.Loaded) throws -> HostUnwinding {
     try stack.unwind(
-      by: loaded, interpreter: HostUnwinding.Interpreter(process: process.unwinding, memory: memory, threadPointer: threadPointer))
+      by: loaded, .x86_64,
+      HostUnwinding.Interpreter(process: process.unwinding, memory: memory, threadPointer: threadPointer))
   }
 
   /// The names of the code that the frames run, and the reasons where there are none.

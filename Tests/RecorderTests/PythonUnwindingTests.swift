@@ -52,6 +52,27 @@ import Unwind
     #expect(found.result == UInt8(PYROREC_UNWIND_COMPLETE.rawValue))
   }
 
+  @Test("frames that the sampler kept take their places when the native ones are known, without the process's memory")
+  func kept() throws {
+    let stack = PythonMemory().stack
+    func word(_ code: UInt32) -> UInt64 { InterpreterWord.make(.python, InterpreterPlace(code: code, instruction: 1)) }
+    var interpreter = HostUnwinding.Interpreter(
+      process: try PythonMemory.process.unwinding, memory: RecordedMemory(), threadPointer: 0)
+    interpreter.kept = [
+      PythonMemory.frame(2), word(3), PythonMemory.frame(1), word(2), PythonMemory.frame(8), 0, PythonMemory.frame(0), word(1),
+      PythonMemory.frame(9), 0,
+    ]
+    interpreter.keptStructure = HandMadeStack.base + 64
+    func frames() throws -> [UInt64] {
+      InterpreterWord.joined(try stack.unwind(interpreter).frames).map { $0 >> 63 == 1 ? $0 : $0 &- HandMadeStack.code }
+    }
+    #expect(try frames() == [0x100, word(3), word(2), 0x210, word(1), 0x2010])
+    // Where nothing was kept, a reason stands there.
+    let reason = InterpreterPlace(code: 0, instruction: PYROREC_INTERPRETER_UNREADABLE.rawValue)
+    interpreter.kept = []
+    #expect(try frames() == [0x100, InterpreterWord.make(.python, reason), 0x1100, 0x210, 0x1200, 0x2010])
+  }
+
   @Test("without a thread state of the thread the native frames stay, and the stack says why")
   func noThread() throws {
     var memory = PythonMemory()
@@ -194,7 +215,8 @@ import Unwind
     func place(at time: UInt64) throws -> InterpreterPlace {
       var records: [CodeRecord] = []
       let bytes = unchecked.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64($0 * 8)) } }
-      let frames = try #require(watch.translate(bytes.borrowedBytes, of: process, at: time, into: &records))
+      let found = watch.translate(bytes.borrowedBytes, of: process, at: time, into: &records)
+      let frames = try #require(found)
       return try #require(InterpreterWord.parse(frames[1])).place
     }
     let first = try place(at: .max)
@@ -222,7 +244,8 @@ import Unwind
       var memory = RecordedMemory()
       func text(_ bytes: [UInt8], _ ascii: Bool) -> [UInt8] {
         var object = [UInt8](repeating: 0, count: 16)
-        for word in [UInt64(bytes.count), hash, ascii ? 1 << 2 | 3 << 5 : 1 << 2 | 1 << 5, 0] {
+        let state: UInt64 = ascii ? 0x64 : 0x24
+        for word: UInt64 in [UInt64(bytes.count), hash, state, 0] {
           object += (0..<8).map { UInt8(truncatingIfNeeded: word >> UInt64($0 * 8)) }
         }
         return object + (ascii ? [] : [UInt8](repeating: 0, count: 24)) + bytes
@@ -244,7 +267,9 @@ import Unwind
       names.append(other)
     }
     names.append(Array(long.dropLast()))
-    var cookies = names.map { cookie($0) } + names[1..<6].map { cookie($0, ascii: false) }
+    var cookies: [UInt64?] = []
+    for name in names { cookies.append(cookie(name)) }
+    for name in names[1..<6] { cookies.append(cookie(name, ascii: false)) }
     cookies.append(cookie(names[1], file: "/app/other.py"))
     cookies.append(cookie(names[1], file: "/app/module_000012.py"))
     cookies.append(cookie(names[1], file: "/app/module_000013.py"))

@@ -158,6 +158,44 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    ("camlStdlib__List__map_507", "Stdlib.List.map"), ("camlStdlib__List.iter_12", "Stdlib.List.iter"),
+    ("camlMain__entry", "Main.entry"), ("camlMain__fun_1234", "Main.fun_1234"), ("camlMain__two__parts_7", "Main.two__parts"),
+    ("camlStdlib__$40_208", "Stdlib.@"), ("camlStdlib__Hashtbl__hash_param_3", "Stdlib.Hashtbl.hash_param"),
+    // The runtime's own functions, and what is no such name.
+    ("caml_alloc_small", "caml_alloc_small"), ("camlFoo", "camlFoo"), ("camlFoo__$0a_1", "camlFoo__$0a_1"),
+  ])
+  func `OCaml names are a path and a value, without the number of the value`(mangled: String, name: String) {
+    for mode: DemangleMode in [.simplified, .templates, .full] { #expect(Demangler.demangle(mangled, mode) == name) }
+    #expect(Demangler.demangle(mangled, .none) == mangled)
+  }
+
+  @Test(arguments: [
+    ("_Dmain", "D main"), ("_D8demangle4testFaZv", "demangle.test"), ("_D8demangle4testFxaZv", "demangle.test"),
+    ("_D8demangle4testFS8demangle1SZv", "demangle.test"), ("_D8demangle1C6__ctorMFZC8demangle1C", "demangle.C.this"),
+    ("_D8demangle3fooFZ3barMFZv", "demangle.foo.bar"), ("_D8demangle__T4testTaZQiFZv", "demangle.test.test"),
+    ("_D8demangle11__T4testTaZ4testFZv", "demangle.test.test"), ("_D8demangle__T4testVii123ZQmFZv", "demangle.test.test"),
+    ("_D8demangle1S6methodMxFNaNbNiNfZi", "demangle.S.method"), ("_D3std5stdio7writelnFAyaXv", "std.stdio.writeln"),
+    ("_D8demangle4testFDFZaZv", "demangle.test"), ("_D8demangle4testFYv", "demangle.test"),
+    ("_D8demangle4testFS3foo1SYv", "demangle.test"), ("_D8demangle__T4testTS3foo1SVii5ZQsFZv", "demangle.test.test"),
+    ("_D8demangle12__ModuleInfoZ", "demangle.__ModuleInfo"),
+    ("_D3foo3barQeFZv", "foo.bar.bar"),
+    // Cut off, or no name at all.
+    ("_D8demangle4testFaZ", "_D8demangle4testFaZ"), ("_D8demang", "_D8demang"), ("_D", "_D"), ("_Data_1", "_Data_1"),
+  ])
+  func `D names are a path, whatever the mode`(mangled: String, name: String) {
+    for mode: DemangleMode in [.simplified, .templates, .full] { #expect(Demangler.demangle(mangled, mode) == name) }
+  }
+
+  @Test func `D names of nested types and references that lead in circles come out as they were`() {
+    let hostile = [
+      "_D1a" + String(repeating: "FS1b", count: 4_000), "_D1a" + String(repeating: "FDFA", count: 3_000) + "Zv",
+      "_D1a" + String(repeating: "__T1bTS1c", count: 1_500), "_D1aQbQbQbFQbQbZv" + String(repeating: "Qb", count: 4_000) + "!",
+      "_D1aF" + String(repeating: "P", count: 16_000) + "vZv", "_D99999999999999999999a", "_D1aQZZZZZZZZZZZZZZZZZZZZZa",
+    ]
+    for name in hostile { #expect(Demangler.demangle(name, .full) == name) }
+  }
+
   @Test func `hostile manglings neither fill memory nor exhaust the stack`() {
     // C++: each level names the one before it twice.
     var doubled = "_Z1fSt4pairIiiE"

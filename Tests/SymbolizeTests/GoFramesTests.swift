@@ -1,4 +1,5 @@
 import Base
+import ObjectFile
 import Symbolize
 import TestSupport
 import Testing
@@ -73,6 +74,55 @@ import Testing
         Frame(function: "main.inner", file: "main.go", line: 9, startLine: isNew ? 20 : nil),
         Frame(function: "main.main", file: "main.go", line: 5, startLine: isNew ? 3 : nil),
       ])
+  }
+
+  /// The file with sections: the table, the runtime's structure, the calls, and something that nobody needs.
+  private static func sectioned(_ layout: String, table: [UInt8]) -> [UInt8] {
+    var bytes = file(layout, table: table)
+    let module = 128 + (table.count + 7) / 8 * 8
+    let calls = module + 8 * 41
+    let end = bytes.count
+    bytes += [UInt8](repeating: 0x55, count: 4096)
+    let parts: [(name: String, start: Int, end: Int)] = [
+      (".gopclntab", 128, 128 + table.count), (".noptrdata", module, calls), (".rodata", calls, end), (".bulk", end, end + 4096),
+    ]
+    var names: [UInt8] = [0]
+    var headers = [UInt8](repeating: 0, count: 64)
+    func header(_ kind: UInt32, _ flags: UInt64, _ address: UInt64, _ start: Int, _ byteCount: Int) {
+      headers += little(UInt32(names.count)) + little(kind) + little(flags) + little(address)
+      headers += little(UInt64(start)) + little(UInt64(byteCount)) + little(UInt64(0)) + little(UInt64(8)) + little(UInt64(0))
+    }
+    for part in parts {
+      header(1, 2, part.name == ".bulk" ? 0 : address + UInt64(part.start - 128), part.start, part.end - part.start)
+      names += Array(part.name.utf8) + [0]
+    }
+    header(3, 0, 0, bytes.count, names.count + 10)
+    names += Array(".shstrtab".utf8) + [0]
+    bytes += names
+    while bytes.count % 8 != 0 { bytes.append(0) }
+    bytes.replaceSubrange(40..<48, with: little(UInt64(bytes.count)))
+    bytes.replaceSubrange(58..<64, with: little(UInt16(64)) + little(UInt16(6)) + little(UInt16(5)))
+    return bytes + headers
+  }
+
+  @Test(arguments: ["fffffff0", "fffffff1"]) func `a copy of what names need has the inlined calls, and not the rest of the data`(
+    layout: String
+  ) throws {
+    let whole = Self.sectioned(layout, table: try Self.table(layout))
+    let plan = ElfCopyPlan(byteCount: UInt64(whole.count), mode: .symbols) { offset, count in
+      let start = min(Int(clamping: offset.rawValue), whole.count)
+      return Array(whole[start..<min(start + count, whole.count)])
+    }
+    var copy = [UInt8](repeating: 0, count: whole.count)
+    for extent in plan.extents {
+      let range = Int(extent.fileOffset.rawValue)..<Int(extent.fileOffset.rawValue + extent.byteCount)
+      var part = Array(whole[range])
+      plan.applyPatches(to: &part, at: extent.fileOffset)
+      copy.replaceSubrange(range, with: part)
+    }
+    #expect(try frames(copy, at: 60) == frames(whole, at: 60))
+    #expect(try frames(copy, at: 60)?.first?.function == "main.inner")
+    #expect(copy.count { $0 == 0x55 } < 64)
   }
 
   @Test(arguments: layouts) func `a damaged table is answered without a trap and without an end of its own`(layout: String) throws {

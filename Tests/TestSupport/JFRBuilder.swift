@@ -28,8 +28,13 @@ package struct JFRBuilder {
   private var methods: [(type: String, name: String)] = []
   private var stacks: [(frames: [(method: Int, line: Int, type: Int)], isTruncated: Bool)] = []
   private let isCompressed: Bool
+  private let isJDK: Bool
 
-  package init(compressed: Bool = true) { isCompressed = compressed }
+  /// - Parameter jdk: without async-profiler's own types.
+  package init(compressed: Bool = true, jdk: Bool = false) {
+    isCompressed = compressed
+    isJDK = jdk
+  }
 
   // MARK: Numbers
 
@@ -203,7 +208,8 @@ package struct JFRBuilder {
       type(ID.malloc, "profiler.Malloc", [time, thread, stack, Field("address", ID.long), Field("size", ID.long)]),
       type(ID.free, "profiler.Free", [time, thread, stack, Field("address", ID.long)]),
     ]
-    let tree = element("root", [], [element("metadata", [], types), element("region", [], [])])
+    // async-profiler's own come last.
+    let tree = element("root", [], [element("metadata", [], Array(types.dropLast(isJDK ? 3 : 0))), element("region", [], [])])
     return sized(long(0) + long(0) + long(0) + long(1) + int(strings.count) + strings.flatMap { text($0) } + tree)
   }
 }

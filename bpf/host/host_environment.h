@@ -17,6 +17,8 @@ struct host_environment {
 	u64 *frames;
 	struct unwind_remembered remembered[2 * REMEMBERED];
 	struct unwind_python_code codes[2 * REMEMBERED];
+	/* Of the kept frames the one looked for next. */
+	u64 next_kept;
 	/* Of the stack, up to the end of what was looked at. */
 	u64 stack_used;
 };
@@ -146,7 +148,36 @@ static void environment_remember_thread(environment env, struct unwinder *u, u64
 	(void)env, (void)u, (void)state;
 }
 
+static int environment_keep(environment env, u64 frame, u64 code, u64 rest)
+{
+	(void)env, (void)frame, (void)code, (void)rest;
+	return 1;
+}
+
+struct python_seen;
+static int environment_seen(environment env, struct unwinder *u, struct python_seen *seen);
+
 #include "unwind/step.h"
+
+/* Frames are looked for in their order, but for those of a call that turns out to belong farther out. */
+static int environment_seen(environment env, struct unwinder *u, struct python_seen *seen)
+{
+	const u64 *kept = env->memory->kept;
+	u64 count = env->memory->kept_count, i = env->next_kept;
+
+	if (i >= count || (kept[2 * i] & ~PYROREC_KEPT_ENTRY) != u->python.frame) {
+		for (i = 0; i < count && (kept[2 * i] & ~PYROREC_KEPT_ENTRY) != u->python.frame; i++)
+			;
+		if (i == count)
+			return 0;
+	}
+	env->next_kept = i + 1;
+	seen->previous = i + 1 < count ? kept[2 * i + 2] & ~PYROREC_KEPT_ENTRY : 0;
+	seen->code = kept[2 * i + 1];
+	seen->rest = 0;
+	seen->is_entry = kept[2 * i] >> 63;
+	return 1;
+}
 
 void UNWIND_ON_HOST(const struct pyrorec_host_memory *memory, const struct pyrorec_unwind_state *state, u64 *frames,
 		    struct pyrorec_host_frames *found)
@@ -159,6 +190,13 @@ void UNWIND_ON_HOST(const struct pyrorec_host_memory *memory, const struct pyror
 		memset(&u.python, 0, sizeof u.python);
 		u.python.process = *memory->python;
 		unwind_begin_python(&u);
+	}
+	if (memory->python && memory->kept_count) {
+		u.python.phase = UNWIND_PYTHON_FRAMES;
+		u.python.frame = u.python.first = memory->kept[0] & ~PYROREC_KEPT_ENTRY;
+		u.python.cframe = memory->kept_cframe;
+		/* Nobody else's frames were kept. */
+		u.python.asked_for_others = 1;
 	}
 	u.state = *state;
 	u.generation = 1;

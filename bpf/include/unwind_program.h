@@ -16,7 +16,15 @@ static long step_once(__u32 index, void *context)
 	__u32 cpu = ((struct unwind_call *)context)->cpu;
 	struct unwind_scratch *scratch = bpf_map_lookup_elem(&unwind_scratches, &cpu);
 
-	u64 ended = scratch ? unwind_step(scratch, &scratch->unwinder) : 1;
+	if (!scratch)
+		return 1;
+	struct unwinder *u = &scratch->unwinder;
+	u64 ended = unwind_step(scratch, u);
+	if (ended && !settings.copies_stacks && (u->result == PYROREC_UNWIND_TABLES_PENDING || u->result == PYROREC_UNWIND_NO_MAPPING) &&
+	    python_begin_keeping(u)) {
+		scratch->frame_count = u->frame_count;
+		ended = 0;
+	}
 	/* The verifier wants to see that it is 0 or 1, and does not know what global functions return. */
 	UNWIND_OPAQUE(ended);
 	return ended & 1;
@@ -56,6 +64,7 @@ static __always_inline __u32 unwind_user_stack(
 	u->first_mapping = process->first;
 	u->mapping_count = process->count;
 	u->stops_at_unknown = 1;
+	scratch->kept[0] = 0;
 	struct pyrorec_python_process *python = bpf_map_lookup_elem(&python_processes, &pid);
 	if (python) {
 		u->python.process = *python;
@@ -63,11 +72,29 @@ static __always_inline __u32 unwind_user_stack(
 	}
 	sample->generation = generation;
 	bpf_loop(UNWIND_MAX_STEPS, step_once, &call, 0);
+	if (u->python.keeps)
+		u->frame_count = scratch->frame_count;
 	sample->result = u->result;
 	sample->guesses = u->guesses;
 	sample->guess_reason = u->guess_reason;
 	sample->first_guess = u->first_guess;
 	return u->frame_count;
+}
+
+/* Appends what was kept of an interpreter's frames: the number of words. */
+static __always_inline __u32 copy_kept(struct unwind_scratch *scratch, __u32 words)
+{
+	__u64 at = words, kept = scratch->kept[0];
+
+	if (!scratch->unwinder.python.keeps || !kept)
+		return 0;
+	/* As in kernel_stack. */
+	__asm__ volatile("" : "+r"(at), "+r"(kept));
+	if (at > PYROREC_MAX_USER_WORDS + PYROREC_MAX_FRAMES || kept > PYROREC_KEPT_WORDS)
+		return 0;
+	if (bpf_probe_read_kernel(&scratch->sample.words[at], (kept + 1) * 8, scratch->kept))
+		return 0;
+	return kept + 1;
 }
 
 /* Appends the registers and the stack at word `at`; what can be read is cut at the first page that is not there. */
@@ -79,8 +106,8 @@ static __always_inline __u32 copy_stack(struct unwind_scratch *scratch, __u32 wo
 
 	/* As in kernel_stack. */
 	__asm__ volatile("" : "+r"(at));
-	if (at > PYROREC_MAX_USER_WORDS + PYROREC_MAX_FRAMES)
-		at = PYROREC_MAX_USER_WORDS + PYROREC_MAX_FRAMES;
+	if (at > PYROREC_MAX_USER_WORDS + PYROREC_MAX_FRAMES + 1 + PYROREC_KEPT_WORDS)
+		at = PYROREC_MAX_USER_WORDS + PYROREC_MAX_FRAMES + 1 + PYROREC_KEPT_WORDS;
 	__u64 *to = &sample->words[at];
 	__u64 address = from->sp & ~7ull, copied = 0;
 
@@ -133,9 +160,16 @@ int on_sample_tables(struct bpf_perf_event_data *ctx)
 		__u64 used = scratch->unwinder.state.sp - scratch->innermost.sp + 256;
 		if (settings.copies_stacks && sample->result == PYROREC_UNWIND_COMPLETE && used < limit)
 			limit = used;
+		__u32 kept = is_unfinished ? copy_kept(scratch, words) : 0;
+		words += kept;
 		words += copy_stack(scratch, words, limit);
+		if (kept) {
+			sample->extra_kind = PYROREC_EXTRA_FRAMES_AND_STACK;
+			sample->extra_words += kept;
+		}
 	}
-	if (scratch->unwinder.python.has_news)
+	/* A process that the recorder has not told of since it began or changed, or code that may soon be gone. */
+	if (scratch->unwinder.python.has_news || (sample->result == PYROREC_UNWIND_TABLES_PENDING && !sample->generation))
 		scratch->has_news = 1;
 	int urgent = scratch->has_news && sample->time - scratch->told_news > UNWIND_NEWS_INTERVAL;
 	if (urgent) {

@@ -8,6 +8,8 @@
  *
  *   int environment_read_structure(environment, void *to, u32 bytes, u64 address)      0 when all of it could be read
  *   u64 environment_thread_pointer(environment)                                      what pthread_self() is
+ *   int environment_seen(environment, struct unwinder *, struct python_seen *)      whether `python.frame` was looked at before
+ *   int environment_keep(environment, u64 frame, u64 code, u64 rest)                when `python.keeps`; 1 at the end
  *   u64 environment_time(environment)                                                of the sample, nanoseconds
  *   struct unwind_python_code *environment_codes(environment, u64 code)             the two that the code may be among
  *   int environment_is_news(environment, u64 code)                                   whether that code was not seen lately

@@ -21,6 +21,26 @@ UNWIND_INLINE int python_runs_at(const struct pyrorec_python_process *p, u64 add
 	return 0;
 }
 
+/*
+ * The native frames wait for tables, and by then the interpreter's are gone: from now on those that are left are kept as they
+ * come. 0 when there is nothing to be kept. `frame_count` is to be set back at the end.
+ */
+UNWIND_INLINE int python_begin_keeping(struct unwinder *u)
+{
+	struct unwind_python *python = &u->python;
+
+	if (!python->is_there || python->failed || python->keeps)
+		return 0;
+	python->keeps = 1;
+	if (!python->phase)
+		python->phase = UNWIND_PYTHON_BEGIN;
+	u->interpreter.limit = ~0ull;
+	/* Whatever fails ends it. */
+	u->interpreter.ended = 1;
+	u->mode = UNWIND_INTERPRETER;
+	return 1;
+}
+
 /* The call of the evaluation function is done with: on with its caller. */
 UNWIND_INLINE int python_end(struct unwinder *u)
 {
@@ -28,15 +48,17 @@ UNWIND_INLINE int python_end(struct unwinder *u)
 	return u->interpreter.ended != 0;
 }
 
+/* The two words of a frame; one where its code is named by what was seen before. */
 UNWIND_INLINE void python_push(environment env, struct unwinder *u, u64 code, u64 rest)
 {
 	u32 count = u->frame_count;
 
 	if (count >= PYROREC_MAX_USER_WORDS - 3)
 		return;
-	environment_push(env, count, PYROREC_FRAME_MARK | (u64)PYROREC_INTERPRETER_PYTHON << PYROREC_FRAME_SPACE_BIT | code);
-	environment_push(env, count + 1, PYROREC_FRAME_MARK | rest);
-	u->frame_count = count + 2;
+	environment_push(env, count, code);
+	if (rest)
+		environment_push(env, count + 1, rest);
+	u->frame_count = count + (rest ? 2 : 1);
 }
 
 /* Says why, and leaves the native frame where the interpreter's would stand. */
@@ -48,7 +70,8 @@ UNWIND_ASIDE int python_fail(environment env, struct unwinder *u, u32 reason)
 		return 1;
 	/* Once a stack: what was not found for the innermost call is not found for the others. */
 	if (!u->python.failed)
-		python_push(env, u, 0, reason);
+		python_push(env, u, PYROREC_FRAME_MARK | (u64)PYROREC_INTERPRETER_PYTHON << PYROREC_FRAME_SPACE_BIT,
+			    PYROREC_FRAME_MARK | reason);
 	u->python.failed = 1;
 	count = u->frame_count;
 	if (count < PYROREC_MAX_USER_WORDS) {
@@ -217,28 +240,73 @@ UNWIND_INLINE int python_go_out(struct unwinder *u)
 	return 0;
 }
 
+/* What a frame says. */
+struct python_seen {
+	u64 previous;
+	/* The two words of a stack; 0 when it runs no code. */
+	u64 code;
+	u64 rest;
+	/* Whether it is the outermost of its call (3.11). */
+	u32 is_entry;
+};
+
+/* A failure, or 0. */
+UNWIND_INLINE u32 python_look(environment env, struct unwinder *u, struct python_seen *seen)
+{
+	struct unwind_python *python = &u->python;
+	const struct pyrorec_python_process *p = &python->process;
+	const u8 *bytes;
+	u64 code, at, cookie = 0;
+	u32 entry, failure;
+
+	if (environment_seen(env, u, seen))
+		return PYROREC_INTERPRETER_NO_FAILURE;
+	bytes = python_frame_bytes(env, u);
+	if (!bytes)
+		return PYROREC_INTERPRETER_UNREADABLE;
+	entry = p->style == PYROREC_PYTHON_FRAME_A_CALL ? 0 : bytes[p->frame_entry & (PYROREC_PYTHON_BYTES - 1)];
+	seen->previous = python_field(bytes, p->frame_previous);
+	seen->code = 0;
+	seen->rest = 0;
+	seen->is_entry = p->style == PYROREC_PYTHON_ENTRY_FLAG && entry;
+	if (p->style == PYROREC_PYTHON_ENTRY_FRAME && entry >= p->entry_owner)
+		return PYROREC_INTERPRETER_NO_FAILURE;
+	code = python_field(bytes, p->frame_code) & PYTHON_POINTER & PYROREC_FRAME_ADDRESS;
+	at = python_instruction(p, code, python_field(bytes, p->frame_instruction));
+	failure = python_cookie(env, u, code, &cookie);
+	if (failure)
+		return failure;
+	seen->code = PYROREC_FRAME_MARK | (u64)PYROREC_INTERPRETER_PYTHON << PYROREC_FRAME_SPACE_BIT | code;
+	seen->rest = PYROREC_FRAME_MARK | cookie | at;
+	return PYROREC_INTERPRETER_NO_FAILURE;
+}
+
 UNWIND_INLINE int python_take_frame(environment env, struct unwinder *u)
 {
 	struct unwind_python *python = &u->python;
 	const struct pyrorec_python_process *p = &python->process;
-	u64 code, previous, cookie = 0, frame = python->frame;
-	const u8 *bytes;
-	u32 entry, failure;
+	struct python_seen seen;
+	u64 frame = python->frame;
+	u32 failure;
 
 	if (!frame && python->outer)
 		return python_go_out(u);
+	if (!frame && python->keeps)
+		return 1;
 	if (!frame)
 		return u->frame_count == u->interpreter.first ? python_is_elsewhere(env, u) : python_end(u);
 	if (python->cframe && python->cframe >= u->interpreter.limit)
 		return python_is_elsewhere(env, u);
 	if (u->frame_count >= PYROREC_MAX_USER_WORDS - 3)
 		return unwind_end(u, PYROREC_UNWIND_TRUNCATED_BY_DEPTH);
-	bytes = python_frame_bytes(env, u);
-	if (!bytes)
-		return python_fail(env, u, PYROREC_INTERPRETER_UNREADABLE);
-	entry = p->style == PYROREC_PYTHON_FRAME_A_CALL ? 0 : bytes[p->frame_entry & (PYROREC_PYTHON_BYTES - 1)];
-	previous = python_field(bytes, p->frame_previous);
-	if (p->style == PYROREC_PYTHON_ENTRY_FRAME && entry >= p->entry_owner) {
+	failure = python_look(env, u, &seen);
+	if (failure)
+		return python_fail(env, u, failure);
+	if (python->keeps) {
+		python->frame = seen.previous;
+		return environment_keep(env, frame | (seen.is_entry ? PYROREC_KEPT_ENTRY : 0), seen.code, seen.rest);
+	}
+	if (!seen.code) {
 		/* It lies in the stack of a call farther out. */
 		if (frame >= u->interpreter.limit && frame - u->interpreter.limit < UNWIND_GUESS_STACK)
 			return python_is_elsewhere(env, u);
@@ -247,20 +315,12 @@ UNWIND_INLINE int python_take_frame(environment env, struct unwinder *u)
 			return python_go_out(u);
 		if (u->frame_count == u->interpreter.first && !python->asked_for_others)
 			return python_is_elsewhere(env, u);
-		python->frame = previous;
+		python->frame = seen.previous;
 		return python_end(u);
 	}
-	code = python_field(bytes, p->frame_code) & PYTHON_POINTER & PYROREC_FRAME_ADDRESS;
-	cookie = 0;
-	u64 at = python_instruction(p, code, python_field(bytes, p->frame_instruction));
-	failure = python_cookie(env, u, code, &cookie);
-	if (failure)
-		return python_fail(env, u, failure);
-	python_push(env, u, code, cookie | at);
-	python->frame = previous;
-	if (p->style == PYROREC_PYTHON_FRAME_A_CALL || (p->style == PYROREC_PYTHON_ENTRY_FLAG && entry))
-		return python_end(u);
-	return 0;
+	python_push(env, u, seen.code, seen.rest);
+	python->frame = seen.previous;
+	return p->style == PYROREC_PYTHON_FRAME_A_CALL || seen.is_entry ? python_end(u) : 0;
 }
 
 UNWIND_ASIDE int python_step(environment env, struct unwinder *u)

@@ -24,23 +24,34 @@ UNWIND_INLINE u32 python_count(u32 bytes)
 	return bytes < PYROREC_PYTHON_BYTES ? bytes : PYROREC_PYTHON_BYTES;
 }
 
-/* The first `left` bytes, eight at a time. */
-UNWIND_INLINE u64 python_text_sum(const u8 *bytes, u64 left, u32 number)
+/* The first `length` bytes, eight at a time, without a branch for each (UNWIND_OPAQUE). */
+UNWIND_INLINE u64 python_text_sum(const u8 *bytes, u64 length, u32 number)
 {
+	s64 left, sign;
 	u64 sum = 0, word;
 
+	if (length > PYROREC_PYTHON_TEXT_BYTES)
+		length = PYROREC_PYTHON_TEXT_BYTES;
 #pragma unroll
 	for (int i = 0; i < PYROREC_PYTHON_TEXT_BYTES / 8; i++) {
-		__builtin_memcpy(&word, &bytes[i * 8], 8);
-		word = left >= 8 ? word : word & ((1ull << left * 8) - 1);
-		left = left >= 8 ? left - 8 : 0;
+		word = unwind_load(&bytes[i * 8]);
+		/* So many bytes of the word count: 0 to 8. */
+		left = (s64)length - i * 8;
+		sign = left >> 63;
+		UNWIND_OPAQUE(sign);
+		left = (left & ~sign) - 8;
+		sign = left >> 63;
+		UNWIND_OPAQUE(sign);
+		left = (left & sign) + 8;
+		/* In two steps, because one of 64 is none. */
+		word &= ~(~0ull << left * 4 << left * 4);
 		sum += pyrorec_cookie_word(number + i, word);
 	}
 	return sum;
 }
 
 /* A short text at the end of what is mapped. */
-UNWIND_ASIDE int python_read_short_text(environment env, struct unwinder *u, u64 head)
+UNWIND_INLINE int python_read_short_text(environment env, struct unwinder *u, u64 head)
 {
 	struct unwind_python *python = &u->python;
 	u64 length;
@@ -57,7 +68,7 @@ UNWIND_ASIDE int python_read_short_text(environment env, struct unwinder *u, u64
 }
 
 /* The end of what is long or not ASCII. */
-UNWIND_ASIDE int python_text_end(environment env, struct unwinder *u, u64 head, u32 number, u64 *sum)
+UNWIND_INLINE int python_text_end(environment env, struct unwinder *u, u64 head, u32 number, u64 *sum)
 {
 	struct unwind_python *python = &u->python;
 	u64 length = python_field(python->bytes, 0), state = python_field(python->bytes, PYROREC_PYTHON_TEXT_STATE);
@@ -75,8 +86,10 @@ UNWIND_ASIDE int python_text_end(environment env, struct unwinder *u, u64 head, 
 }
 
 /* Adds to `sum` what the string at `object` says; 0 when it could be read. Before 3.12 only. */
-UNWIND_INLINE int python_text(environment env, struct unwinder *u, u64 object, u32 number, u64 *sum)
+UNWIND_ASIDE int python_text(environment env, struct unwinder *u, u64 object, u32 number, u64 *sum)
 {
+	if (!env || !u || !sum)
+		return 1;
 	struct unwind_python *python = &u->python;
 	u64 head = object + python->process.string_length, length, is_ascii;
 
@@ -133,7 +146,7 @@ UNWIND_INLINE u32 python_full_cookie(environment env, struct unwinder *u, u64 co
 	return PYROREC_INTERPRETER_NO_FAILURE;
 }
 
-UNWIND_ASIDE u32 python_new_code(environment env, struct unwinder *u, u64 code, u64 cookie)
+UNWIND_INLINE u32 python_new_code(environment env, struct unwinder *u, u64 code, u64 cookie)
 {
 	struct unwind_python *python = &u->python;
 	const struct pyrorec_python_process *p = &python->process;
@@ -154,7 +167,7 @@ UNWIND_INLINE int python_is_settled(const struct unwind_python_code *known, u64 
 	return now - known->checked < UNWIND_PYTHON_CHECK && known->checked - known->since > UNWIND_PYTHON_SETTLED;
 }
 
-UNWIND_ASIDE u32 python_check(environment env, struct unwinder *u, struct unwind_python_code *known, u64 code)
+UNWIND_INLINE u32 python_check(environment env, struct unwinder *u, struct unwind_python_code *known, u64 code)
 {
 	struct unwind_python *python = &u->python;
 	const struct pyrorec_python_process *p = &python->process;

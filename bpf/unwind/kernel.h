@@ -18,7 +18,7 @@ struct unwind_thread_entry {
 #define UNWIND_PYTHON_CODE_BITS 11
 /* Codes that were seen lately, by the numbers that stand for them. */
 #define UNWIND_NEWS_BITS 12
-/* At most so often is the recorder woken for code that may soon be gone: nanoseconds. */
+/* At most so often is the recorder woken for what its samples need of it: nanoseconds. */
 #define UNWIND_NEWS_INTERVAL 20000000
 
 /* What one sample is put together in, because only its used part goes to the ring buffer. */
@@ -34,6 +34,10 @@ struct unwind_scratch {
 	/* Two for each of so many addresses. */
 	struct unwind_python_code python_codes[1 << UNWIND_PYTHON_CODE_BITS] __attribute__((aligned(64)));
 	u64 codes[1 << UNWIND_NEWS_BITS];
+	/* As PYROREC_EXTRA_FRAMES_AND_STACK has it: the number of words first. */
+	u64 kept[1 + PYROREC_KEPT_WORDS];
+	/* Of the stack, when that begins. */
+	u64 frame_count;
 	/* When the recorder was woken for some, and whether there are others since. */
 	u64 told_news;
 	u64 has_news;
@@ -155,6 +159,32 @@ UNWIND_INLINE void environment_push(environment env, u32 index, u64 pc)
 UNWIND_INLINE int environment_read_structure(environment env, void *to, u32 bytes, u64 address)
 {
 	return bpf_probe_read_user(to, bytes, (void *)address);
+}
+
+struct python_seen;
+
+/* Frames are looked at while they are there. */
+UNWIND_INLINE int environment_seen(environment env, struct unwinder *u, struct python_seen *seen)
+{
+	return 0;
+}
+
+/* 1 when there is no room for more. */
+UNWIND_INLINE int environment_keep(environment env, u64 frame, u64 code, u64 rest)
+{
+	u64 at = env->kept[0];
+
+	if (at > PYROREC_KEPT_WORDS - 3)
+		return 1;
+	if (!at) {
+		env->kept[1] = env->unwinder.python.cframe;
+		at = 1;
+	}
+	env->kept[at + 1] = frame;
+	env->kept[at + 2] = code;
+	env->kept[at + 3] = rest;
+	env->kept[0] = at + 3;
+	return 0;
 }
 
 /* The same in the C libraries that there are: pthread_self() is where the thread's register points. */

@@ -215,7 +215,8 @@ struct unwind_python {
 	u64 outer;
 	u64 outer_cframe;
 	u32 asked_for_others;
-	u32 reserved2;
+	/* Whether frames are no longer put into the stack but kept. */
+	u32 keeps;
 	/* Of the innermost call, on its stack (3.11, 3.12); 0 where there is none. */
 	u64 cframe;
 	u64 window_base;
@@ -294,6 +295,7 @@ UNWIND_INLINE void unwind_begin(struct unwinder *u)
 	u->python.is_there = 0;
 	u->python.tag = 0;
 	u->python.has_news = 0;
+	u->python.keeps = 0;
 }
 
 /* The process runs CPython, as described in `python.process`. */

@@ -7,10 +7,21 @@ package struct Discovered: Hashable, Sendable {
   package var targets: [LabelSet]
   /// Why this is not all there is; `nil` when it is.
   package var problem: String?
-  package init(targets: [LabelSet], problem: String? = nil) {
+  /// Whether it is followed by somebody else, so that asking costs nothing and is done at every refresh.
+  package var isFollowed: Bool
+  package init(targets: [LabelSet], problem: String? = nil, isFollowed: Bool = false) {
     self.targets = targets
     self.problem = problem
+    self.isFollowed = isFollowed
   }
+}
+
+/// Tells the agent that a source which is followed has something new.
+package final class DiscoveryNews: Sendable {
+  private let listener = Mutex<(@Sendable () -> Void)?>(nil)
+  package init() {}
+  package func tell() { listener.withLock { $0 }?() }
+  func listen(_ body: @escaping @Sendable () -> Void) { listener.withLock { $0 = body } }
 }
 
 /// What the sources of a configuration have found, and when each is to be asked again.
@@ -62,6 +73,7 @@ package final class DiscoveredTargets: Sendable {
     var before = state.withLock { $0.before }
     var problems: [String: String] = [:]
     var next: [String: UInt64] = [:]
+    var followed: Set<String> = []
     _ = configuration.evaluate { component, arguments in
       let id = component.id
       let interval = arguments.duration("refresh_interval")
@@ -77,16 +89,22 @@ package final class DiscoveredTargets: Sendable {
         return []
       }
       problems[id] = found.problem
+      if found.isFollowed {
+        next[id] = now &+ Self.defaultInterval
+        followed.insert(id)
+        // What was told before the last change, however often it was asked for since.
+        if known[id] == found.targets { return found.targets }
+      }
       // A source that cannot be asked is taken to be as it was.
       if found.targets.isEmpty, found.problem != nil, let last = known[id] { return last }
       before[id] = known[id]
       known[id] = found.targets
       return found.targets
     }
-    due = next
+    due = next.filter { !followed.contains($0.key) }
     let ids = Set(next.keys)
     let (current, earlier, why) = (known.filter { ids.contains($0.key) }, before.filter { ids.contains($0.key) }, problems)
-    state.withLock { $0 = State(current: current, before: earlier, due: next, problems: why, refreshes: $0.refreshes &+ 1) }
+    state.withLock { $0 = State(current: current, before: earlier, due: due, problems: why, refreshes: $0.refreshes &+ 1) }
     return next.values.min() ?? now &+ Self.defaultInterval
   }
 

@@ -48,12 +48,22 @@ package struct TraceJava {
 
   private func read(_ places: some Sequence<Int>, _ options: JavaOptions, _ warn: (String) -> Void) -> ([JavaProfile], JavaSummary) {
     var recording = JavaRecording(options)
-    for place in places {
+    // One JVM after the other: what a chunk goes on with is in the one before.
+    var order: [UInt32: Int] = [:]
+    for place in places where order[chunks.all[place].process] == nil { order[chunks.all[place].process] = order.count }
+    let sorted = places.sorted { (order[chunks.all[$0].process] ?? 0, $0) < (order[chunks.all[$1].process] ?? 0, $1) }
+    var last: UInt32?
+    for place in sorted {
       let chunk = chunks.all[place]
+      if chunk.process != last { recording.beginJVM() }
+      last = chunk.process
       if !chunk.isWhole { warn("a part of a chunk of program \(chunk.process)'s own recording is missing") }
       if let settings = settings[chunk.number] { recording.assume(settings) }
-      do throws(ChunkProblem) { try recording.read(chunk.bytes.borrowedBytes) } catch {
-        warn("a chunk of program \(chunk.process)'s own recording \(error)")
+      let known = recording.summary.problems.count
+      // It throws while nothing at all could be read; what was wrong is in the summary, too.
+      try? recording.read(chunk.bytes.borrowedBytes)
+      for (_, problem) in recording.summary.problems.dropFirst(known) {
+        warn("a chunk of program \(chunk.process)'s own recording \(problem)")
       }
     }
     let profiles = recording.profiles()

@@ -13,7 +13,7 @@
 int pyrorec_perf_event_open(struct perf_event_attr *attr, int pid, int cpu, int group_fd, unsigned long flags);
 int pyrorec_pidfd_open(pid_t pid);
 /* A file that is nowhere but in memory, closed on exec. */
-int pyrorec_memory_file(const char *name);
+int pyrorec_empty_memory_file(const char *name);
 
 /* The two ends of a perf ring buffer, read and written as linux/perf_event.h asks. */
 __u64 pyrorec_perf_head(const void *page);

@@ -62,13 +62,16 @@ struct CodeSurvey {
 struct RowEdges: RowSink {
   private let known: [CodeRange]
   private(set) var edges: [UInt64]
+  /// With more the rest is left out.
+  private let limit: Int
   /// The range met last, and whether there was one.
   private var range = CodeRange(start: 0, end: 0)
 
   /// - Parameter known: ascending, not overlapping.
-  init(_ known: [CodeRange], edges: [UInt64]) {
+  init(_ known: [CodeRange], edges: [UInt64], limit: Int) {
     self.known = known
     self.edges = edges
+    self.limit = limit
   }
 
   mutating func begin() {}
@@ -77,7 +80,10 @@ struct RowEdges: RowSink {
 
   @inline(__always) private mutating func note(_ address: UInt64) {
     // Either in the range, or in the gap before it that was met last.
-    if address >= range.start, address < range.end { return edges.append(address) }
+    if address >= range.start, address < range.end {
+      if edges.count <= limit { edges.append(address) }
+      return
+    }
     if address >= gap.start, address < gap.end { return }
     search(address)
   }
@@ -94,7 +100,7 @@ struct RowEdges: RowSink {
     }
     if low > 0, address < known[low - 1].end {
       range = known[low - 1]
-      edges.append(address)
+      if edges.count <= limit { edges.append(address) }
     } else {
       gap = CodeRange(start: low > 0 ? known[low - 1].end : 0, end: low < known.count ? known[low].start : .max)
     }

@@ -49,6 +49,8 @@ private struct PreparedTable {
   private var texts: [UInt8] = []
   private var textEnds: [Int] = []
   private var textNumbers = HashIndex(capacity: 1 << 12)
+  /// Runs of units' code that may still be gone over: the answers of a hostile file could each reach over all of them.
+  private var runsLeft = 1 << 26
 
   mutating func add(_ range: CodeRange, _ answer: PreparedUnit.Answer) {
     segments.append(Segment(start: range.start, end: range.end, answer: number(of: answer)))
@@ -85,7 +87,8 @@ private struct PreparedTable {
     var from = 0
     for segment in prepared.segments {
       var answer: UInt32?
-      map.parts(of: CodeRange(start: segment.start, end: segment.end), in: unit, from: &from) { part in
+      let range = CodeRange(start: segment.start, end: segment.end)
+      runsLeft -= map.parts(of: range, in: unit, from: &from, limit: runsLeft) { part in
         let number = answer ?? self.number(of: renumbered(segment.answer, text, nodeNumbers))
         answer = number
         segments.append(Segment(start: part.start, end: part.end, answer: number))

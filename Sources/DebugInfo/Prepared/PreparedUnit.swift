@@ -52,11 +52,11 @@ extension UnitReader {
 
   /// The frames of ascending addresses, and the answers around them; no answers where they may depend on one another.
   mutating func preparedFrames(
-    unit index: Int, targets: [UInt64], _ budget: PreparationBudget
+    unit index: Int, targets: [UInt64], _ preparation: PreparationBudget
   ) -> (UnitFrames, PreparedUnit?) {
     let loaded = begin(index)
     let header = lineHeader(loaded.unit)
-    let (nodes, owners, survey) = functions(loaded, targets, surveying: !budget.isSpent)
+    let (nodes, owners, survey) = functions(loaded, targets, surveying: !preparation.isSpent)
     let known = survey?.known ?? []
     guard loaded.unit.header.format.version > 2, survey?.isUnsound != true, let edges = edges(survey, known, header) else {
       return (frames(unit: index, targets, header, Resolved(nodes: nodes, owners: owners, rows: rows(header, targets))), nil)
@@ -90,7 +90,8 @@ extension UnitReader {
       let limit = place + 1 < asked.count ? asked[place + 1] : end
       guard add(CodeRange(start: start, end: min(end, limit)), place, all, &made) else { return (frames, nil) }
     }
-    budget.spend(made.unit.segments.count)
+    preparation.spend(made.unit.segments.count)
+    budget.spend(textByteCount: made.unit.texts.bytes.count)
     return (frames, made.unit)
   }
 
@@ -100,8 +101,11 @@ extension UnitReader {
     var runs = CodeRuns(known)
     var edges = known.map(\.start)
     edges += survey.edges.filter { runs.has($0) }
-    var rows = RowEdges(known, edges: edges)
-    if let header { LineProgram.run(header, lineSpans.line, &rows) }
+    var rows = RowEdges(known, edges: edges, limit: Self.maximumEdgeCount)
+    if let header, !budget.isSpent {
+      budget.spend(LineProgram.stepCount(header, 0))
+      LineProgram.run(header, lineSpans.line, &rows)
+    }
     var all = rows.edges
     guard all.count <= Self.maximumEdgeCount else { return nil }
     all.sort()

@@ -21,8 +21,10 @@ final class UnitSource: @unchecked Sendable {
   }
 
   let memory: SlidingMemory
-  /// The code of all units so far.
+  /// The code of all units so far, as they state it.
   private(set) var entries: [AddressMap.Entry] = []
+  /// The same as `.debug_aranges` has it: for code that no unit states.
+  private(set) var hints: [AddressMap.Entry] = []
 
   private let sections: DebugSections
   private let packed: PackedInfo
@@ -41,6 +43,7 @@ final class UnitSource: @unchecked Sendable {
   private var table: (offset: UInt64, format: UnitFormat, table: AbbreviationTable)?
   /// Attributes that tables may still have: a file that has its tables read again and again is better read as a whole.
   private var specsLeft: Int
+  private let budget: WorkBudget
   /// Addresses that may still be taken: units of a sane file hardly overlap.
   private var targetsLeft: Int
 
@@ -49,7 +52,7 @@ final class UnitSource: @unchecked Sendable {
   /// The longest header of a unit.
   private static let headerByteCount = 48
 
-  init?(_ sections: DebugSections, _ packed: PackedInfo, _ addresses: [UInt64]) {
+  init?(_ sections: DebugSections, _ packed: PackedInfo, _ addresses: [UInt64], _ budget: WorkBudget) {
     guard addresses.count < Int(Int32.max), let memory = try? SlidingMemory(byteCount: packed.byteCount),
       let contents = try? packed.contents, let inflater = SectionInflater(contents)
     else { return nil }
@@ -58,6 +61,7 @@ final class UnitSource: @unchecked Sendable {
     self.sections = sections
     self.packed = packed
     self.addresses = addresses
+    self.budget = budget
     ranges = AddressRangeTable(sections.spans.addressRanges)
     sets = ranges.setsByUnit
     targetsLeft = 1 << 16 + 4 * addresses.count
@@ -122,16 +126,19 @@ final class UnitSource: @unchecked Sendable {
   private func targets(of header: UnitHeader) -> [Int32]? {
     let (sections, memory) = (sections, memory)
     var code: [CodeRange] = []
-    if let own = sets[header.start] {
-      for set in own { code += ranges.ranges[ranges.sets[set].ranges] }
-    } else if header.kind == .compile || header.kind == .skeleton {
+    if header.kind == .compile || header.kind == .skeleton {
       guard let table = abbreviations(of: header) else { return nil }
       var spans = sections.spans
       spans.info = memory.bytes.extracting(0..<header.end)
-      code = UnitRanges.ranges(Unit(header, table, spans), table, spans)
-      guard entries.count + code.count <= UnitRanges.maximumCount(sections) else { return nil }
+      code = UnitRanges.ranges(Unit(header, table, spans), table, spans, budget)
+      guard entries.count + code.count <= UnitRanges.maximumCount(sections), !budget.isSpent else { return nil }
     }
     for range in code { entries.append(AddressMap.Entry(start: range.start, end: range.end, unit: unitCount)) }
+    for set in sets[header.start] ?? [] {
+      let listed = ranges.ranges[ranges.sets[set].ranges]
+      for range in listed { hints.append(AddressMap.Entry(start: range.start, end: range.end, unit: unitCount)) }
+      code += listed
+    }
     // Ranges may overlap: each address is taken once.
     code.sort { $0.start < $1.start }
     var targets: [Int32] = []

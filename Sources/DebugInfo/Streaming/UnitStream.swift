@@ -9,7 +9,8 @@ import Synchronization
 final class UnitStream: Sendable {
   private let file: DebugFile
   private let addresses: [UInt64]
-  private let budget: PreparationBudget?
+  private let preparation: PreparationBudget?
+  private let budget: WorkBudget
   private let state = Mutex(State())
   private let source: UnitSource?
   private let news = DispatchSemaphore(value: 0)
@@ -19,7 +20,7 @@ final class UnitStream: Sendable {
 
   private struct Answered {
     var job: UnitSource.Job
-    var answer: DebugFile.UnitAnswer
+    var answer: UnitAnswer
   }
   private struct State {
     var queue: [UnitSource.Job] = []
@@ -37,15 +38,18 @@ final class UnitStream: Sendable {
     var waiting = 0
   }
 
-  init(_ file: DebugFile, _ packed: PackedInfo, _ addresses: [UInt64], _ budget: PreparationBudget?) {
+  init(
+    _ file: DebugFile, _ packed: PackedInfo, _ addresses: [UInt64], _ preparation: PreparationBudget?, _ budget: WorkBudget
+  ) {
     self.file = file
+    self.preparation = preparation
     self.budget = budget
     self.addresses = addresses
-    source = UnitSource(file.sections, packed, addresses)
+    source = UnitSource(file.sections, packed, addresses, budget)
   }
 
   /// The frames at the addresses; `nil` when the units have to be read together.
-  func find(workers: Int) -> DebugFile.Found? {
+  func find(workers: Int) -> FoundFrames? {
     guard let source else { return nil }
     if workers > 1 {
       DispatchQueue.concurrentPerform(iterations: workers) { _ in self.work(source) }
@@ -54,8 +58,8 @@ final class UnitStream: Sendable {
     }
     let (answers, needsWhole, isDamaged) = state.withLock { ($0.answers, $0.needsWhole, $0.isDamaged) }
     // What is not whole is not believed.
-    if isDamaged { return DebugFile.Found(frames: DebugFrames(noneFor: addresses.count)) }
-    return needsWhole ? nil : join(answers, AddressMap(source.entries))
+    if isDamaged { return FoundFrames(frames: DebugFrames(noneFor: addresses.count)) }
+    return needsWhole || budget.isSpent ? nil : join(answers, AddressMap(source.entries), AddressMap(source.hints))
   }
 
   private enum Task {
@@ -124,11 +128,12 @@ final class UnitStream: Sendable {
     var spans = sections.spans
     // No further than the unit: what lies behind may not be inflated yet.
     spans.info = memory.bytes.extracting(0..<job.header.end)
-    let answer = file.read(0, of: [job.header], spans, job.targets.map { addresses[Int($0)] }, budget)
+    let targets = job.targets.map { addresses[Int($0)] }
+    let answer = file.read(0, of: [job.header], spans, targets, isHint: false, preparation, budget)
     change { state in
       state.open.remove(job.header.start)
       state.answers.append(Answered(job: job, answer: answer))
-      if answer.lacksUnits { state.needsWhole = true }
+      if answer.lacksUnits || budget.isSpent { state.needsWhole = true }
     }
   }
 
@@ -142,14 +147,16 @@ final class UnitStream: Sendable {
   }
 
   /// Of units that claim the same address, the one that the map of all of them names has it, as when they are read together.
-  private func join(_ answers: [Answered], _ map: AddressMap) -> DebugFile.Found {
+  private func join(_ answers: [Answered], _ map: AddressMap, _ hints: AddressMap) -> FoundFrames {
     let inOrder = answers.sorted { $0.job.unit < $1.job.unit }
     var numbers: [Int32: Int32] = [:]
     for (index, answer) in inOrder.enumerated() { numbers[answer.job.unit] = Int32(index) }
     var places = [DebugFrames.Place](repeating: .none, count: addresses.count)
-    var from = 0
+    var (from, fromHint) = (0, 0)
     for (index, address) in addresses.enumerated() {
-      guard let unit = map.unit(at: address, from: &from), let number = numbers[unit] else { continue }
+      guard let unit = map.unit(at: address, from: &from) ?? hints.unit(at: address, from: &fromHint),
+        let number = numbers[unit]
+      else { continue }
       let targets = inOrder[Int(number)].job.targets
       var low = 0
       var high = targets.count
@@ -161,7 +168,8 @@ final class UnitStream: Sendable {
       places[index] = DebugFrames.Place(unit: number, target: Int32(low))
     }
     let prepared = inOrder.compactMap { answered in answered.answer.prepared.map { (answered.job.unit, $0) } }
-    return DebugFile.Found(
-      addresses, DebugFrames(units: inOrder.map(\.answer.frames), places: places), prepared, map, isPreparing: budget != nil)
+    return FoundFrames(
+      addresses, DebugFrames(units: inOrder.map(\.answer.frames), places: places), prepared, map,
+      isPreparing: preparation != nil)
   }
 }

@@ -8,6 +8,8 @@ package import Base
 package struct ElfCopyPlan: Hashable, Sendable {
   package enum Mode: Hashable, Sendable {
     /// Headers, symbol tables, notes, unwind tables, debug links: what names and unwinding need.
+    ///
+    /// Of Go programs linked at fixed addresses, what their inlined calls need, too.
     case symbols
     /// Every byte.
     case full
@@ -116,7 +118,8 @@ package struct ElfCopyPlan: Hashable, Sendable {
       patches = []
     case .symbols:
       if let sections {
-        patches = draft.choose(header, sections, segments)
+        let named = sections.entries.indices.map { (name: sections.name($0), section: sections.entries[$0]) }
+        patches = draft.choose(header, sections, segments, try GoCopyPlan(named, read))
       } else {
         draft.chooseWithoutSections(segments)
         patches = []
@@ -133,6 +136,13 @@ package struct ElfCopyPlan: Hashable, Sendable {
     var tableBytes: [UInt8]
     var names: [UInt8]
     var nameTableIndex: Int
+
+    /// Cut where no wanted name is longer.
+    func name(_ index: Int) -> String {
+      let offset = Int(entries[index].nameOffset)
+      guard offset < names.count else { return "" }
+      return String(decoding: names[offset..<min(names.count, offset + 64)].prefix { $0 != 0 }, as: UTF8.self)
+    }
   }
 
   private static func readSection0<Failure: Error>(
@@ -249,7 +259,10 @@ package struct ElfCopyPlan: Hashable, Sendable {
     }
 
     /// Keeps the sections that are needed and gives the section header table that says which were not.
-    mutating func choose(_ header: ElfHeader, _ sections: Sections, _ segments: [ElfSegment]) -> [Patch] {
+    /// - Parameter go: sections of which parts are needed.
+    mutating func choose(
+      _ header: ElfHeader, _ sections: Sections, _ segments: [ElfSegment], _ go: GoCopyPlan
+    ) -> [Patch] {
       var needed = [Bool](repeating: false, count: sections.entries.count)
       if sections.nameTableIndex < needed.count { needed[sections.nameTableIndex] = true }
       for (index, section) in sections.entries.enumerated() where Self.isNeeded(section, named: sections.names) {
@@ -258,9 +271,11 @@ package struct ElfCopyPlan: Hashable, Sendable {
         let link = Int(section.link)
         if link < needed.count, sections.entries[link].kind == .stringTable { needed[link] = true }
       }
+      for extent in go.extents { keep(extent.fileOffset, extent.byteCount) }
       var table = sections.tableBytes
       for (index, section) in sections.entries.enumerated() where section.kind != .null && section.kind != .noBits {
         if needed[index], keep(section.fileOffset, section.byteCount) { continue }
+        if go.sections.contains(index) { continue }
         // sh_type follows sh_name in both classes; sh_flags is next, and a section without bytes is not compressed.
         let base = index * sections.table.stride
         table[base + 4] = UInt8(ElfSection.Kind.noBits.rawValue)

@@ -1,4 +1,4 @@
-import Base
+package import Base
 
 /// A file that no linker has given addresses yet (`ET_REL`): an object file, a kernel module. Its sections get places one after
 /// another, so that an address names one of them, and what refers to them is written in.
@@ -10,6 +10,23 @@ package struct ElfRelocatable: Sendable {
 
   /// By section index: where the section begins; 0 for one that is not loaded.
   package let bases: [UInt64]
+
+  /// - Throws: `MalformedInput` for an unlinked file whose relocations are not known here: read without them, all of its code
+  ///   would lie at 0.
+  package static func check(_ header: ElfHeader) throws(MalformedInput) {
+    guard header.type == fileType else { return }
+    guard header.fileClass == .elf64 else {
+      throw MalformedInput(
+        field: "e_ident[EI_CLASS]", offset: FileOffset(4),
+        problem: .inconsistent("says 32-bit, and of files that are not linked only 64-bit ones are read"))
+    }
+    guard header.machine == .x86_64 || header.machine == .aarch64 else {
+      throw MalformedInput(
+        field: "e_machine", offset: FileOffset(18),
+        problem: .inconsistent(
+          "is \(header.machine.rawValue), and of files that are not linked only those of x86-64 (62) and AArch64 (183) are read"))
+    }
+  }
 
   /// `nil` for a file that is linked.
   package init?(_ file: borrowing ElfFile) {

@@ -9,7 +9,7 @@ package struct GoModule: Hashable, Sendable {
 
   /// In words from the start of the structure.
   private static let textWord = 22
-  private static func functionDataWord(_ layout: GoTableHeader.Layout) -> Int { layout == .go1_20 ? 40 : 38 }
+  static func functionDataWord(_ layout: GoTableHeader.Layout) -> Int { layout == .go1_20 ? 40 : 38 }
   private static let maximumSearchedByteCount = 64 << 20
 
   package init?(_ elf: borrowing ElfFile, _ header: GoTableHeader, tableAddress: UInt64) {

@@ -7,6 +7,8 @@ package struct JITDumpReader: Sendable {
   package private(set) var offset: UInt64 = 0
   /// Whether the rest of the file makes no sense: nothing is read any more.
   package private(set) var isDamaged = false
+  /// Times are of the processor's own counter (`JITDUMP_FLAGS_ARCH_TIMESTAMP`), which says nothing here.
+  private var hasOtherClock = false
   /// Names by number, for code that is moved.
   private var names: [UInt64: (name: String, byteCount: UInt64)] = [:]
   private static let maximumNames = 1 << 18
@@ -36,6 +38,7 @@ package struct JITDumpReader: Sendable {
         isDamaged = true
         return []
       }
+      hasOtherClock = (bytes.integer(at: 32, as: UInt64.self) ?? 0) & 1 != 0
       offset = total
     }
     while !isDamaged, symbols.count < maximumSymbols, offset < byteCount {
@@ -70,7 +73,7 @@ package struct JITDumpReader: Sendable {
     let name = ElfStrings.string(at: start, in: record, limit: JITSymbol.maximumNameByteCount).text()
     guard !name.isEmpty else { return }
     if names.count < Self.maximumNames { names[number] = (name, byteCount) }
-    symbols.append(JITSymbol(address: address, byteCount: byteCount, name: name))
+    symbols.append(JITSymbol(address: address, byteCount: byteCount, name: name, nanoseconds: time(of: record)))
   }
 
   /// `JIT_CODE_MOVE`: pid, tid, vma, old address, new address, size, number.
@@ -79,6 +82,8 @@ package struct JITDumpReader: Sendable {
       let number = record.integer(at: 56, as: UInt64.self), let known = names[number], byteCount > 0,
       address &+ byteCount > address
     else { return }
-    symbols.append(JITSymbol(address: address, byteCount: byteCount, name: known.name))
+    symbols.append(JITSymbol(address: address, byteCount: byteCount, name: known.name, nanoseconds: time(of: record)))
   }
+
+  private func time(of record: RawSpan) -> UInt64? { hasOtherClock ? nil : record.integer(at: 8, as: UInt64.self) }
 }

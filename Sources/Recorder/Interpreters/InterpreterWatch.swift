@@ -5,6 +5,7 @@ import Glibc
 import Interpreters
 import ObjectFile
 import TraceFormat
+import Unwind
 
 /// An interpreter that runs in a process, and the code of it that was read.
 final class RunningInterpreter {
@@ -156,6 +157,27 @@ final class InterpreterWatch {
       frames.append(InterpreterWord.make(.python, place(word, rest, process, time, &records)))
     }
     return hasAny ? frames : nil
+  }
+
+  /// The interpreter's frames that the sampler kept (`PYROREC_EXTRA_FRAMES_AND_STACK`), for when the native ones can be found.
+  func translateKept(
+    _ words: RawSpan, of process: RecordedProcess, at time: UInt64, into records: inout [CodeRecord]
+  ) -> HostUnwinding.Interpreter? {
+    guard let python = process.interpreter?.python else { return nil }
+    var kept = HostUnwinding.Interpreter(process: python.unwinding, memory: RecordedMemory(), threadPointer: 0)
+    var cursor = ByteCursor(words)
+    do throws(MalformedInput) {
+      kept.keptStructure = try cursor.read("structure")
+      while cursor.remaining > 0 {
+        kept.kept.append(try cursor.read("frame"))
+        let first: UInt64 = try cursor.read("code")
+        let second: UInt64 = try cursor.read("cookie")
+        kept.kept.append(first == 0 ? 0 : InterpreterWord.make(.python, place(first, second, process, time, &records)))
+      }
+    } catch {
+      return nil
+    }
+    return kept.kept.isEmpty ? nil : kept
   }
 
   private func place(

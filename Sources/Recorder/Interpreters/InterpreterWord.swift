@@ -16,5 +16,22 @@ enum InterpreterWord {
     return (StackNode.Space(space), InterpreterPlace(packed: word))
   }
 
+  /// What the unwinder says in two words, a reason, as one; frames are one already.
+  static func joined(_ frames: [UInt64]) -> [UInt64] {
+    var joined: [UInt64] = []
+    var index = 0
+    while index < frames.count {
+      let word = frames[index]
+      index += 1
+      if let (_, place) = parse(word), place.packed == 0, index < frames.count {
+        joined.append(word | frames[index] & InterpreterPlace.mask)
+        index += 1
+      } else {
+        joined.append(word)
+      }
+    }
+    return joined
+  }
+
   private static let mark: UInt64 = 1 << 63
 }

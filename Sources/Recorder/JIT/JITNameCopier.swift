@@ -27,6 +27,8 @@ final class JITNameCopier {
     var dumpReader = JITDumpReader()
     /// Looks without a file so far; the next one after twice as many.
     var looks = 0
+    /// The last look: what is new since then may have been there from then on. 0 for none.
+    var lastLook = MonotonicInstant(nanoseconds: 0)
     init(process: UInt32, image: ImageHandle) {
       self.process = process
       self.image = image
@@ -122,8 +124,10 @@ final class JITNameCopier {
   // MARK: Copying
 
   private func copy(_ each: Followed) throws(TraceError) {
+    let now = Self.now()
     try copyMap(each)
-    try copyDump(each)
+    try copyDump(each, now)
+    each.lastLook = now
   }
 
   private func copyMap(_ each: Followed) throws(TraceError) {
@@ -139,11 +143,11 @@ final class JITNameCopier {
       guard let bytes = Self.read(each.map, each.mapOffset, count), !bytes.isEmpty else { return }
       each.mapOffset += UInt64(bytes.count)
       read += UInt64(bytes.count)
-      try write(each.mapReader.read(bytes.borrowedBytes), each.image)
+      try write(each.mapReader.read(bytes.borrowedBytes)[...], each.image, since: each.lastLook)
     }
   }
 
-  private func copyDump(_ each: Followed) throws(TraceError) {
+  private func copyDump(_ each: Followed, _ now: MonotonicInstant) throws(TraceError) {
     guard let size = Self.byteCount(of: each.dump) else { return }
     while read < Self.maximumByteCount, each.dumpReader.offset < size, !each.dumpReader.isDamaged {
       let before = each.dumpReader.offset
@@ -152,17 +156,39 @@ final class JITNameCopier {
         read += UInt64(min(bytes.count, 128))
         return bytes
       }
-      try write(symbols, each.image)
+      try write(symbols, each, until: now)
       if each.dumpReader.offset == before { return }
     }
   }
 
-  private func write(_ symbols: [JITSymbol], _ image: ImageHandle) throws(TraceError) {
-    for start in stride(from: 0, to: symbols.count, by: Self.symbolsPerRecord) {
-      let part = symbols[start..<min(start + Self.symbolsPerRecord, symbols.count)].map {
+  /// Those that come soon after one another share a record and its time.
+  private func write(_ symbols: [JITSymbol], _ each: Followed, until now: MonotonicInstant) throws(TraceError) {
+    // Anybody may write any time; what is not in the past says nothing.
+    func time(_ symbol: JITSymbol) -> MonotonicInstant {
+      guard let time = symbol.nanoseconds, time <= now.nanoseconds else { return each.lastLook }
+      return MonotonicInstant(nanoseconds: time)
+    }
+    var start = 0
+    while start < symbols.count {
+      let first = time(symbols[start])
+      var end = start + 1
+      while end < symbols.count, time(symbols[end]).nanoseconds >= first.nanoseconds,
+        time(symbols[end]).nanoseconds - first.nanoseconds < Self.timePerRecord
+      {
+        end += 1
+      }
+      try write(symbols[start..<end], each.image, since: first)
+      start = end
+    }
+  }
+  private static let timePerRecord: UInt64 = 5_000_000
+
+  private func write(_ symbols: ArraySlice<JITSymbol>, _ image: ImageHandle, since time: MonotonicInstant) throws(TraceError) {
+    for start in stride(from: symbols.startIndex, to: symbols.endIndex, by: Self.symbolsPerRecord) {
+      let part = symbols[start..<min(start + Self.symbolsPerRecord, symbols.endIndex)].map {
         JITSymbolsRecord.Symbol(address: $0.address, byteCount: $0.byteCount, name: $0.name)
       }
-      try sink.append(.jitSymbols(JITSymbolsRecord(image: image, time: Self.now(), symbols: part)))
+      try sink.append(.jitSymbols(JITSymbolsRecord(image: image, time: time, symbols: part)))
     }
   }
 

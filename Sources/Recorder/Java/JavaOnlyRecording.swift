@@ -15,6 +15,9 @@ final class JavaOnlyRecording {
   private let signals: SignalDescriptor?
   private var segmentStart: UInt64 = 0
   private var failure: TraceError?
+  /// While the disk is full the next window waits.
+  private var nextSegmentTry: UInt64 = 0
+  private static let closeTries = 20
 
   private static let lookMilliseconds: Int32 = 200
   /// As long as samples wait too: what a killed recorder loses.
@@ -62,15 +65,25 @@ final class JavaOnlyRecording {
       onProgress?(Double(now &- start) / 1e9, 0, 0)
     }
     let stop = Clock.monotonic()
-    attempt { () throws(TraceError) in try java.finish(time: stop) }
+    attempt { () throws(TraceError) in
+      try java.finish(time: stop)
+      try writeOtherFacts(stop, isLast: true)
+    }
     return close(end ?? .duration, start: start, stop: stop)
   }
 
   private func take(_ time: UInt64) {
     attempt { () throws(TraceError) in
       try java.take(time: time)
+      try writeOtherFacts(time, isLast: false)
       try core.flush()
     }
+    let waiting = writer.unwritten.byteCount
+    if waiting > 0 { configuration.windows?.makeRoom(waiting) }
+  }
+
+  private func writeOtherFacts(_ time: UInt64, isLast: Bool) throws(TraceError) {
+    for record in configuration.otherFacts?.take(time: time, isLast: isLast) ?? [] { try writer.append(record) }
   }
 
   // MARK: Segments
@@ -82,7 +95,7 @@ final class JavaOnlyRecording {
 
   private var windowEnd: UInt64? {
     guard let windows = configuration.windows else { return nil }
-    return segmentStart &+ (configuration.control?.windowNanoseconds ?? windows.nanoseconds)
+    return max(segmentStart &+ (configuration.control?.windowNanoseconds ?? windows.nanoseconds), nextSegmentTry)
   }
 
   /// Goes on in the next segment. One without a chunk would say nothing: it goes on until it has one.
@@ -90,7 +103,13 @@ final class JavaOnlyRecording {
     guard failure == nil else { return }
     let anchor = Clock.anchor()
     let next: SegmentWriter
-    do throws(TraceError) { next = try makeSegment(anchor) } catch { return failure = error }
+    do throws(TraceError) {
+      guard writer.unwritten.byteCount == 0 else { return postponeNextWindow() }
+      next = try makeSegment(anchor)
+    } catch {
+      if error.isFullDisk { return postponeNextWindow() }
+      return failure = error
+    }
     var report = RecordingReport()
     finishSegment("window", stop: anchor.monotonic.nanoseconds, &report)
     writer = next
@@ -104,6 +123,23 @@ final class JavaOnlyRecording {
     }
   }
 
+  private func postponeNextWindow() {
+    configuration.windows?.makeRoom(writer.unwritten.byteCount)
+    nextSegmentTry = Clock.monotonic() &+ 1_000_000_000
+  }
+
+  /// Tries again while the disk is full and somebody may make room there, half a second apart.
+  private func closeWriter() throws(TraceError) {
+    for _ in 1..<Self.closeTries {
+      do throws(TraceError) { return try writer.close() } catch {
+        guard let windows = configuration.windows, error.isFullDisk else { throw error }
+        windows.makeRoom(writer.unwritten.byteCount)
+      }
+      usleep(500_000)
+    }
+    try writer.close()
+  }
+
   /// Closes the segment, and tells whoever waits for it.
   private func finishSegment(_ reason: String, stop: UInt64, _ report: inout RecordingReport) {
     attempt { () throws(TraceError) in
@@ -113,7 +149,7 @@ final class JavaOnlyRecording {
     }
     report.writeFailure = failure.map { "\($0)" }
     do throws(TraceError) {
-      try writer.close()
+      try closeWriter()
       report.path = writer.path
     } catch {
       report.writeFailure = report.writeFailure ?? "\(error)"

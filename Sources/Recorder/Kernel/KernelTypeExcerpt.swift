@@ -3,8 +3,8 @@ import Base
 /// The few of the kernel's types that the sampler's relocations ask for, in the kernel's own format (BTF,
 /// Documentation/bpf/btf.rst): some kilobytes for libbpf to read, where all the types are megabytes.
 ///
-/// Structures are whole, with their members' names and places. Of what members are made of, those structures, nameless ones and
-/// whole numbers are there; a pointer is one to anything, and the rest is `void`.
+/// Structures are whole, with their members' names and places. Of what members are made of, those structures, nameless ones,
+/// whole numbers and arrays are there; a pointer is one to anything, and the rest is `void`.
 struct KernelTypeExcerpt: ~Escapable {
   /// The names that `bpf/include/kernel_types.h` gives them, without what follows `___`.
   private static let structures = ["task_struct", "thread_struct", "pt_regs", "vm_unmapped_area_info"]
@@ -15,6 +15,7 @@ struct KernelTypeExcerpt: ~Escapable {
   private enum Kind {
     static let integer: UInt32 = 1
     static let pointer: UInt32 = 2
+    static let array: UInt32 = 3
     static let structure: UInt32 = 4
     static let union: UInt32 = 5
     static let enumeration: UInt32 = 6
@@ -131,7 +132,7 @@ struct KernelTypeExcerpt: ~Escapable {
       switch type.kind {
       case _ where Kind.wrappers.contains(type.kind): number = type.size
       case Kind.pointer: return choose(0)
-      case Kind.integer: return choose(number)
+      case Kind.integer, Kind.array: return choose(number)
       case Kind.structure, Kind.union: return type.name == 0 ? choose(number) : numbers[number] ?? 0
       default: return 0
       }
@@ -155,6 +156,16 @@ struct KernelTypeExcerpt: ~Escapable {
       if type.kind == Kind.integer {
         guard let encoding = bytes.integer(at: tail, as: UInt32.self) else { return nil }
         types.write(encoding)
+        continue
+      }
+      if type.kind == Kind.array {
+        // struct btf_array: what it is of, by what it is counted, how many.
+        guard let element = bytes.integer(at: tail, as: UInt32.self), let index = bytes.integer(at: tail + 4, as: UInt32.self),
+          let count = bytes.integer(at: tail + 8, as: UInt32.self)
+        else { return nil }
+        types.write(choose(member: element))
+        types.write(choose(member: index))
+        types.write(count)
         continue
       }
       // Enumerators are a name and a value, members a name, a type and a place in bits.

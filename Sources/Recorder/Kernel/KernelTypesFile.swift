@@ -15,7 +15,7 @@ final class KernelTypesFile {
   init?() {
     guard let excerpt = Self.excerpt() else { return nil }
     // Safe: the kernel copies the name.
-    descriptor = unsafe pyrorec_memory_file("pyrorec-kernel-types")
+    descriptor = unsafe pyrorec_empty_memory_file("pyrorec-kernel-types")
     guard descriptor >= 0 else { return nil }
     // Safe: as many bytes as the array has.
     let written = unsafe excerpt.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }

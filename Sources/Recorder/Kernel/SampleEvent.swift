@@ -24,6 +24,8 @@ struct SampleEvent: ~Escapable {
   /// What `words` holds behind the stacks.
   let extraKind: UInt8
   let extra: RawSpan
+  /// Before that, an interpreter's frames (`PYROREC_EXTRA_FRAMES_AND_STACK`).
+  let kept: RawSpan
 
   /// The sample at `cursor`, after its length; `nil` when it does not hold together.
   @_lifetime(copy cursor)
@@ -61,7 +63,10 @@ struct SampleEvent: ~Escapable {
     generation = try cursor.read("generation")
     userWords = try cursor.take(Int(userCount) * 8, "user frames")
     kernelWords = try cursor.take(Int(kernelCount) * 8, "kernel frames")
-    extra = try cursor.take(UInt64(extraCount) * 8, "extra words")
+    var rest = ByteCursor(try cursor.take(UInt64(extraCount) * 8, "extra words"))
+    let keptCount = extraKind == UInt8(PYROREC_EXTRA_FRAMES_AND_STACK) ? try rest.read("kept words", as: UInt64.self) : 0
+    kept = try rest.take(Int(clamping: keptCount &* 8), "kept words")
+    extra = try rest.take(rest.remaining, "extra words")
   }
 }
 

@@ -283,16 +283,18 @@ final class StackUnwinder {
   /// Goes on where the sampler stopped.
   func unwind(
     _ state: pyrorec_unwind_state, after frames: [UInt64], in layout: UnwindLayout, stack: [UInt8], process: UInt32,
-    isStanding: Bool = false
+    isStanding: Bool = false, interpreter: HostUnwinding.Interpreter? = nil
   ) -> Attempt {
     let range = layout.extent.first..<(layout.extent.first + layout.images.count)
     let found = HostUnwinding(
-      from: state, after: frames, in: arrays, mappings: range, stack: stack, process: process, isStanding: isStanding)
+      from: state, after: frames, in: arrays, mappings: range, stack: stack, process: process, isStanding: isStanding,
+      interpreter: interpreter)
     guard found.result == UInt8(PYROREC_UNWIND_TABLES_PENDING.rawValue), let image = image(at: found.state, in: layout)
     else { return .done(found) }
     order(image, isUrgent: true)
     if case .without = image.state {
-      return unwind(state, after: frames, in: layout, stack: stack, process: process, isStanding: isStanding)
+      return unwind(
+        state, after: frames, in: layout, stack: stack, process: process, isStanding: isStanding, interpreter: interpreter)
     }
     return .wait(found, image)
   }

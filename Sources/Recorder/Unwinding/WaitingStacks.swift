@@ -48,6 +48,8 @@ struct WaitingStack {
   var frames: [UInt64]
   /// Some of them are an interpreter's, which nobody finds offline: its copy is not kept.
   var hasInterpreter: Bool
+  /// Those that were there but not reached.
+  var kept: HostUnwinding.Interpreter?
   /// When it is recorded with what was found.
   var deadline: UInt64
   /// What it waits for.
@@ -59,7 +61,7 @@ struct WaitingStack {
 
   init(
     sample: Sample, space: AddressSpaceHandle, process: RecordedProcess, copy: StackCopy, frames: [UInt64], now: UInt64,
-    hasInterpreter: Bool = false
+    hasInterpreter: Bool = false, kept: HostUnwinding.Interpreter? = nil
   ) {
     self.sample = sample
     self.space = space
@@ -68,7 +70,8 @@ struct WaitingStack {
     self.copy = copy
     self.frames = frames
     self.copy.knownFrameCount = frames.count
-    self.hasInterpreter = hasInterpreter
+    self.hasInterpreter = hasInterpreter || kept != nil
+    self.kept = kept
     deadline = now &+ Self.patience
   }
 
@@ -163,12 +166,15 @@ final class WaitingStacks {
   private func attempt(_ stack: inout WaitingStack) -> FinishedStack? {
     guard let layout = stack.layout else { return stack.asItIs }
     let pid = stack.process.exitedAt == nil ? stack.process.pid : 0
-    switch unwinder.unwind(stack.copy.state, after: stack.frames, in: layout, stack: stack.copy.stack, process: pid) {
+    switch unwinder.unwind(stack.copy.state, after: stack.frames, in: layout, stack: stack.copy.stack, process: pid,
+      interpreter: stack.kept)
+    {
     case .done(let found):
       var copy = stack.copy
       copy.stack.removeLast(max(copy.stack.count - found.stackByteCount, 0))
       return FinishedStack(
-        sample: stack.sample, space: stack.space, mappings: stack.mappings, frames: found.frames, result: found.result,
+        sample: stack.sample, space: stack.space, mappings: stack.mappings,
+        frames: stack.kept == nil ? found.frames : InterpreterWord.joined(found.frames), result: found.result,
         firstGuess: FirstGuess(guesses: found.guesses, reason: found.guessReason, frame: found.firstGuess),
         copy: stack.hasInterpreter ? nil : copy)
     case .wait(_, let image):

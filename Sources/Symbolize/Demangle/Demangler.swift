@@ -28,6 +28,8 @@ package enum Demangler {
     case .legacyRustOrCPlus: text = RustNames.demangleLegacy(mangled) ?? CPlusNames.demangle(mangled, mode)
     case .rust: text = RustNames.demangle(mangled, mode)
     case .swift: text = SwiftNames.demangle(mangled, mode)
+    case .d: text = DNames.demangle(mangled)
+    case .ocaml: text = OCamlNames.demangle(mangled)
     }
     guard var text, !text.isEmpty else { return nil }
     if stub > 0 { text += "@plt".utf8 }
@@ -39,6 +41,8 @@ package enum Demangler {
     case legacyRustOrCPlus
     case rust
     case swift
+    case d
+    case ocaml
 
     /// By the first bytes; `nil` for names that no compiler mangled.
     init?(_ name: Span<UInt8>) {
@@ -47,6 +51,9 @@ package enum Demangler {
         switch name[1] {
         case UInt8(ascii: "Z"): self = name[2] == UInt8(ascii: "N") ? .legacyRustOrCPlus : .cplus
         case UInt8(ascii: "R"): self = .rust
+        case UInt8(ascii: "D"):
+          guard DNames.isMangled(name) else { return nil }
+          self = .d
         case UInt8(ascii: "$"): self = .swift
         case UInt8(ascii: "_"):
           // ___Z…: the block functions of clang.
@@ -55,6 +62,9 @@ package enum Demangler {
         default: return nil
         }
       case UInt8(ascii: "$"): self = .swift
+      case UInt8(ascii: "c"):
+        guard OCamlNames.isMangled(name) else { return nil }
+        self = .ocaml
       default: return nil
       }
     }

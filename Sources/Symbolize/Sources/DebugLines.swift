@@ -1,12 +1,16 @@
 import Base
-import DebugInfo
+package import DebugInfo
 import ObjectFile
 
-extension ImageBytes: SharedBytes {}
+extension ImageBytes: SharedBytes {
+  package var fileNumbers: FileNumbers? { stamp.map { FileNumbers(device: $0.device, inode: $0.inode) } }
+}
 
 /// Lines and inlined functions from the debug information of one image.
 struct DebugLines {
   private let bytes: ImageBytes
+  /// Of the image, for messages.
+  private let path: String
   /// Opened only when something is asked that is not kept.
   private let open: (inout [LocatorStep]) -> DebugFile?
   private var opened: DebugFile?
@@ -64,6 +68,7 @@ struct DebugLines {
       let opened = kept?.frames == nil ? open(&steps) : nil
       guard kept?.frames != nil || opened?.hasUnits == true else { continue }
       self.bytes = bytes
+      path = image.path
       self.open = open
       self.opened = opened
       self.kept = kept
@@ -83,13 +88,22 @@ struct DebugLines {
     let asked = missing.map { addresses[$0] }
     guard let kept else {
       let frames = file.frames(at: asked, workers: workers)
-      for (place, index) in missing.enumerated() { body(index, frames.frames(at: place)) }
+      note(frames.problem, &steps)
+      var search = frames.search()
+      for (place, index) in missing.enumerated() { body(index, search.frames(at: place)) }
       return
     }
     let (frames, batch) = file.preparedFrames(at: asked, workers: workers)
-    for (place, index) in missing.enumerated() { body(index, frames.frames(at: place)) }
+    note(frames.problem, &steps)
+    var search = frames.search()
+    for (place, index) in missing.enumerated() { body(index, search.frames(at: place)) }
     guard !isDamaged, let made = batch?.bytes(key: kept.key, keeping: kept.frames) else { return }
     kept.store.keep(made, as: kept.name)
+  }
+
+  private func note(_ problem: MalformedInput?, _ steps: inout [LocatorStep]) {
+    guard let problem else { return }
+    steps.append(LocatorStep(place: .companionFile, path: path + ", debug information", outcome: .malformed(problem)))
   }
 
   /// Gives the frames that are kept; the numbers of the other addresses.

@@ -58,7 +58,7 @@ package struct KernelLines: Sendable {
   ) -> [[Frame]] {
     let order = addresses.indices.compactMap { index in inFile(addresses[index]).map { (address: $0, index: index) } }
       .sorted { ($0.address, $0.index) < ($1.address, $1.index) }
-    let found = file.frames(at: order.map(\.address), workers: workers)
+    var found = file.frames(at: order.map(\.address), workers: workers).search()
     var frames = [[Frame]](repeating: [], count: addresses.count)
     guard !bytes.isDamaged else { return frames }
     for (place, entry) in order.enumerated() {

@@ -1,10 +1,10 @@
 public import Base
 
 /// Names that a runtime gave to code it made, for addresses of an image of anonymous memory. Where two overlap, in one record
-/// or in two, the later one counts.
+/// or in two, the later one counts from its time on.
 public struct JITSymbolsRecord: Hashable, Sendable {
   public var image: ImageHandle
-  /// When they were read.
+  /// From when on the code may have been there.
   public var time: MonotonicInstant
   public var symbols: [Symbol]
   public struct Symbol: Hashable, Sendable {

@@ -24,6 +24,11 @@ package struct HostUnwinding {
     package var memory: RecordedMemory
     /// What `pthread_self()` was.
     package var threadPointer: UInt64
+    /// Or its frames as the sampler kept them, innermost first, two words each: the address (`PYROREC_KEPT_ENTRY`), and the one
+    /// that stands for the frame among the others, 0 where it runs no code.
+    package var kept: [UInt64] = []
+    /// Of the innermost call, on its stack (3.11, 3.12); 0 for none.
+    package var keptStructure: UInt64 = 0
     package init(process: pyrorec_python_process, memory: RecordedMemory, threadPointer: UInt64) {
       self.process = process
       self.memory = memory
@@ -87,7 +92,12 @@ package struct HostUnwinding {
               unsafe memory.regions = regions.baseAddress
               unsafe memory.region_count = UInt64(regions.count)
               unsafe memory.thread_pointer = interpreter.threadPointer
-              unsafe Self.run(machine, &memory, &state, buffer.baseAddress, &found)
+              unsafe interpreter.kept.withUnsafeBufferPointer { kept in
+                unsafe memory.kept = kept.baseAddress
+                unsafe memory.kept_count = UInt64(kept.count / 2)
+                unsafe memory.kept_cframe = interpreter.keptStructure
+                unsafe Self.run(machine, &memory, &state, buffer.baseAddress, &found)
+              }
             }
           }
         }

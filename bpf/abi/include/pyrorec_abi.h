@@ -86,7 +86,8 @@ struct pyrorec_sample {
 	__u64 weight;
 	/* Of the address space that the user stack was unwound in; 0 for none. */
 	__u64 generation;
-	__u64 words[PYROREC_MAX_USER_WORDS + PYROREC_MAX_FRAMES + PYROREC_STATE_WORDS + PYROREC_STACK_COPY_BYTES / 8];
+	__u64 words[PYROREC_MAX_USER_WORDS + PYROREC_MAX_FRAMES + 1 + PYROREC_KEPT_WORDS + PYROREC_STATE_WORDS
+		    + PYROREC_STACK_COPY_BYTES / 8];
 };
 
 #define PYROREC_SAMPLE_HEADER_BYTES 64

@@ -28,6 +28,15 @@ enum pyrorec_interpreter {
 #define PYROREC_INSTRUCTION_UNKNOWN ((1u << PYROREC_INSTRUCTION_BITS) - 1)
 #define PYROREC_COOKIE_BITS 34
 /*
+ * What a sample keeps of an interpreter's frames when its native ones wait for tables: the address of the innermost call's
+ * structure (3.11, 3.12) or 0, then three words a frame, innermost first: its address, and the two of a stack, or zeros where
+ * it runs no code.
+ */
+#define PYROREC_KEPT_FRAMES 512
+#define PYROREC_KEPT_WORDS (1 + 3 * PYROREC_KEPT_FRAMES)
+/* Of its address: the frame is the outermost of its call (3.11). */
+#define PYROREC_KEPT_ENTRY (1ull << 63)
+/*
  * Of the second word: the cookie is that of an earlier sample, and nobody has looked since whether it is the same code. It is
  * when it still is at some time after the sample.
  */

@@ -99,6 +99,8 @@ struct pyrorec_unwind_state {
 #define PYROREC_EXTRA_STACK 1
 /* The same of the innermost frame, whatever was found by now. */
 #define PYROREC_EXTRA_WHOLE_STACK 2
+/* PYROREC_EXTRA_STACK behind a number of words and so many words: an interpreter's frames that the unwinder did not come to. */
+#define PYROREC_EXTRA_FRAMES_AND_STACK 3
 #define PYROREC_STATE_WORDS (sizeof(struct pyrorec_unwind_state) / 8)
 
 /* How callers were found where the tables did not say. */

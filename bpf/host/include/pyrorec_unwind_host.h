@@ -38,6 +38,11 @@ struct pyrorec_host_memory {
 	__u64 region_count;
 	/* What pthread_self() was. */
 	__u64 thread_pointer;
+	/* Or what the sampler kept of the interpreter's frames: the structure of the innermost call, and two words a frame, its
+	   address and the one that stands for it in `frames`, 0 where it runs no code. Then no memory is read for them. */
+	const __u64 *kept;
+	__u64 kept_count;
+	__u64 kept_cframe;
 };
 
 struct pyrorec_host_frames {

@@ -1,0 +1,80 @@
+import Base
+
+/// What of a Go program's data its inlined calls need beside its table: the few numbers of `moduledata`, and the functions' data
+/// that these lead to. About a twentieth of a program.
+///
+/// Only of programs that are linked at fixed addresses: in others the numbers are put in by relocations.
+struct GoCopyPlan {
+  /// To be kept.
+  private(set) var extents: [ElfCopyPlan.Extent] = []
+  /// The sections that the extents are parts of; of these nothing else is kept.
+  private(set) var sections: [Int] = []
+
+  /// `moduledata` is looked for in so many bytes.
+  private static let maximumSearchedByteCount: UInt64 = 16 << 20
+  private static let pieceByteCount = 1 << 20
+  /// More than the structure has.
+  private static let moduleByteCount = 1024
+
+  /// Finds nothing in what is no Go program, or not from Go 1.18 on.
+  /// - Parameters:
+  ///   - sections: of the file, each with its name.
+  ///   - read: the bytes at an offset; fewer at the end of the file.
+  init<Failure: Error>(
+    _ sections: [(name: String, section: ElfSection)], _ read: (FileOffset, Int) throws(Failure) -> [UInt8]
+  ) throws(Failure) {
+    guard let table = sections.first(where: { $0.name == ".gopclntab" })?.section, table.kind != .noBits else { return }
+    let header = try read(table.fileOffset, 72)
+    guard let layout = header.borrowedBytes.integer(at: 0, as: UInt32.self).flatMap({ GoTableHeader.Layout(rawValue: $0) }),
+      layout.hasOffsets, let names = header.borrowedBytes.integer(at: 32, as: UInt64.self)
+    else { return }
+    let wanted = (table.address.rawValue, table.address.rawValue &+ names)
+    var left = Self.maximumSearchedByteCount
+    for name in [".go.module", ".noptrdata", ".data"] {
+      guard let index = sections.firstIndex(where: { $0.name == name }), sections[index].section.kind != .noBits else { continue }
+      let section = sections[index].section
+      let byteCount = min(section.byteCount, left)
+      left -= byteCount
+      guard let place = try Self.search(section, byteCount, wanted, read),
+        let offset = section.fileOffset.adding(place)
+      else { continue }
+      let module = try read(offset, Self.moduleByteCount)
+      let word = GoModule.functionDataWord(layout)
+      guard let data = module.borrowedBytes.integer(at: 8 * word, as: UInt64.self),
+        let home = sections.firstIndex(where: { Self.holds($0.section, data) })
+      else { return }
+      let distance = data - sections[home].section.address.rawValue
+      guard let start = sections[home].section.fileOffset.adding(distance) else { return }
+      extents = [
+        ElfCopyPlan.Extent(fileOffset: offset, byteCount: min(UInt64(Self.moduleByteCount), section.byteCount - place)),
+        ElfCopyPlan.Extent(fileOffset: start, byteCount: sections[home].section.byteCount - distance),
+      ]
+      self.sections = [index, home]
+      return
+    }
+  }
+
+  private static func holds(_ section: ElfSection, _ address: UInt64) -> Bool {
+    section.isAllocated && !section.isExecutable && section.kind != .noBits && address >= section.address.rawValue
+      && address - section.address.rawValue < section.byteCount
+  }
+
+  /// The distance into the section of two words that follow one another.
+  private static func search<Failure: Error>(
+    _ section: ElfSection, _ byteCount: UInt64, _ wanted: (UInt64, UInt64),
+    _ read: (FileOffset, Int) throws(Failure) -> [UInt8]
+  ) throws(Failure) -> UInt64? {
+    var place: UInt64 = 0
+    while place < byteCount, let offset = section.fileOffset.adding(place) {
+      // A word more than the step, for a pair that lies across its end.
+      let bytes = try read(offset, Int(min(UInt64(pieceByteCount + 8), byteCount - place)))
+      let span = bytes.borrowedBytes
+      for index in stride(from: 0, to: max(bytes.count - 15, 0), by: 8)
+      where span.integer(at: index, as: UInt64.self) == wanted.0 && span.integer(at: index + 8, as: UInt64.self) == wanted.1 {
+        return place + UInt64(index)
+      }
+      place += UInt64(pieceByteCount)
+    }
+    return nil
+  }
+}
