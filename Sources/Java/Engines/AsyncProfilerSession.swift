@@ -9,7 +9,7 @@ package final class AsyncProfilerSession {
   private let client: AttachClient
   private let placement: AgentPlacement
   package var folder: String { placement.folder }
-  private let request: JavaRequest
+  private var request: JavaRequest
   private var file: RecordingFile?
   /// Chunks of the part of the recording before the agent was begun anew.
   private var before: [[UInt8]] = []
@@ -46,7 +46,12 @@ package final class AsyncProfilerSession {
   }
 
   private func begin() throws(JavaError) {
-    try run(Self.startOptions(request, file: placement.recording, log: placement.log))
+    do throws(JavaError) { try run(Self.startOptions(request, file: placement.recording, log: placement.log)) } catch {
+      // This timer came with 3.0.
+      guard request.event == "ctimer", case .refused(_, _, let text) = error, text.contains("Unsupported event type") else { throw error }
+      request.event = "itimer"
+      try run(Self.startOptions(request, file: placement.recording, log: placement.log))
+    }
     begun = .now
     file = nil
     do throws(SystemCallError) {
