@@ -259,10 +259,11 @@ package final class Agent {
         let targets = profiled.reduce(0) { $0 + $1.index.targets.count }
         shared.targets.withLock { $0 = targets }
         metrics.set("pyroscope_ebpf_active_targets", Double(targets))
+        let took = discoveryClock.monotonicNanoseconds() &- now
         let wait = next > discoveryClock.monotonicNanoseconds() ? next - discoveryClock.monotonicNanoseconds() : 0
         discoveryClock.waitForNews(nanoseconds: max(wait, 100_000_000))
-        // A cluster has news all the time.
-        usleep(200_000)
+        // A cluster has news all the time: a tenth of a thread is what they may cost.
+        discoveryClock.sleep(nanoseconds: max(200_000_000, min(10_000_000_000, took &* 9)))
       }
     }
   }
@@ -282,7 +283,7 @@ package final class Agent {
     notifier.send("STOPPING=1")
     log(.note("ending: what was recorded is delivered first; a second signal ends at once"))
     shared.isEnding.withLock { $0 = true }
-    discoveryClock.wake()
+    discoveryClock.stop()
     let done = DispatchGroup()
     let (recording, windows, deliveries, working, options) = (self.recording, windows, deliveries, working, options)
     DispatchQueue(label: "pyrorec.end").async(group: done) {

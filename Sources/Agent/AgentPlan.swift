@@ -67,9 +67,8 @@ package struct AgentPlan: Sendable {
       remarks.append("\(name): nothing is recorded at probes yet; there will be no uprobe profiles")
     }
     if arguments.bool("load_probe") { remarks.append("load_probe: no probe is loaded, since nothing is recorded at probes yet") }
-    // Names of what runs in them come from their symbols and perf maps, whatever these say.
     for name in ["perl", "php", "hotspot", "ruby", "v8", "dotnet", "go"] where !arguments.bool("\(name)_enabled") {
-      remarks.append("\(name)_enabled = false: there is nothing of it to turn off")
+      remarks.append("\(name)_enabled = false has no effect: its frames are native frames here, named by symbols and perf maps")
     }
     return remarks.map { "\(component.component.id): \($0)" }
   }

@@ -11,6 +11,7 @@ struct FrameSink: ~Copyable {
   private(set) var waitingByteCount = 0
   /// Bytes that may wait for room; above that a full disk is an error.
   private let patience: Int
+  private var isFinished = false
 
   init(_ file: consuming SegmentFile, header: SegmentHeader, frames: [FrameEntry] = [], patience: Int = 0) {
     self.patience = patience
@@ -70,6 +71,7 @@ struct FrameSink: ~Copyable {
 
   /// Index and trailer, in one write, and everything on the disk.
   mutating func close(isClosed: Bool) throws(TraceError) {
+    if isFinished { return }
     let index = SegmentIndex(header: header, frames: frames).encodedFrame()
     let offset = file.end
     let total = offset + UInt64(index.count + Trailer.frameByteCount)
@@ -78,7 +80,10 @@ struct FrameSink: ~Copyable {
       try file.append((index + trailer.encodedFrame()).borrowedBytes, usingReserve: true)
       try file.finish()
     } catch {
+      // So that it may be tried again.
+      try? file.cut(at: offset)
       throw .notWritten(path: file.path, cause: error, samples: 0)
     }
+    isFinished = true
   }
 }

@@ -99,7 +99,7 @@ struct RecordedDiscoveryTests {
     }
     #expect(recorded.begin(time: 1).isEmpty)
     refresh(10, ["1"])
-    #expect(targets(recorded.take(time: 2, isLast: false)) == ["discovery.docker.d __container_id__=1"])
+    #expect(targets(recorded.take(time: 2, isLast: true)) == ["discovery.docker.d __container_id__=1"])
     #expect(recorded.take(time: 3, isLast: false).isEmpty)
     refresh(20, ["1", "2"])
     #expect(targets(recorded.take(time: 4, isLast: true)) == ["discovery.docker.d __container_id__=2"])

@@ -114,9 +114,12 @@ struct ReplayTests {
     }
     var marks = SampleMarks()
     marks.showsKernelFrames = false
-    #expect(try text(marks).sorted() == ["[kernel] 2", "app+0x401100 4"])
+    #expect(try text(marks).sorted() == ["[unknown];[kernel] 2", "[unknown];app+0x401100 4"])
     marks.framesComm = true
-    #expect(try text(marks).sorted() == ["main 1", "main;app+0x401100 2", "worker 1", "worker;app+0x401100 2"])
+    #expect(
+      try text(marks).sorted() == [
+        "[unknown];main 1", "[unknown];main;app+0x401100 2", "[unknown];worker 1", "[unknown];worker;app+0x401100 2",
+      ])
     marks = SampleMarks()
     marks.labelsComm = true
     marks.labelsProcess = true

@@ -81,7 +81,10 @@ struct SegmentFileTests {
     try writer.flush()
     let other = scratch.path + "/other"
     _ = try Command.run(["dd", "if=/dev/zero", "of=\(other)", "bs=64k"])
+    // What takes room: samples alone fit into the blocks that the file has.
+    let bytes = (0..<65_536).map { _ in UInt8.random(in: 0...255) }
     for second in 2..<5 {
+      try writer.append(ImageChunkRecord(image: ImageHandle(1), fileOffset: FileOffset(0), bytes: bytes))
       try writer.append(samples(UInt64(second)))
       try writer.flush()
     }

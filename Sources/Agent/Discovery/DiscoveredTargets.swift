@@ -39,13 +39,8 @@ package final class DiscoveredTargets: Sendable {
     var problems: [String: String] = [:]
     /// Counts refreshes.
     var refreshes: UInt64 = 0
-
-    var all: [String: [LabelSet]] {
-      current.merging(before) { now, before in
-        let known = Set(now)
-        return before.filter { !known.contains($0) } + now
-      }
-    }
+    /// Of both, those of the refresh before first.
+    var all: [String: [LabelSet]] = [:]
   }
   private let state = Mutex(State())
 
@@ -54,7 +49,10 @@ package final class DiscoveredTargets: Sendable {
   /// By component, those of the refresh before first: of two targets about one thing the later counts.
   package var all: [String: [LabelSet]] { state.withLock { $0.all } }
 
-  /// The same with the number of the refresh it is from; `nil` when that is `refresh`.
+  /// How often sources were asked.
+  var refresh: UInt64 { state.withLock { $0.refreshes } }
+
+  /// The same as `all` with the number of the refresh it is from; `nil` when that is `refresh`.
   func all(since refresh: UInt64?) -> (refresh: UInt64, targets: [String: [LabelSet]])? {
     state.withLock { $0.refreshes == refresh ? nil : ($0.refreshes, $0.all) }
   }
@@ -104,7 +102,13 @@ package final class DiscoveredTargets: Sendable {
     due = next.filter { !followed.contains($0.key) }
     let ids = Set(next.keys)
     let (current, earlier, why) = (known.filter { ids.contains($0.key) }, before.filter { ids.contains($0.key) }, problems)
-    state.withLock { $0 = State(current: current, before: earlier, due: due, problems: why, refreshes: $0.refreshes &+ 1) }
+    let all = current.merging(earlier) { now, before in
+      let known = Set(now)
+      return before.filter { !known.contains($0) } + now
+    }
+    state.withLock {
+      $0 = State(current: current, before: earlier, due: due, problems: why, refreshes: $0.refreshes &+ 1, all: all)
+    }
     return next.values.min() ?? now &+ Self.defaultInterval
   }
 
