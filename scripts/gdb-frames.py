@@ -248,11 +248,12 @@ def stop_and_compare(pid, counts, reasons, out):
         for thread in gdb.selected_inferior().threads():
             thread.switch()
             tid = thread.ptid[1]
-            found[tid] = gdb_chain()
+            found[tid] = (thread, *gdb_chain())
             lines += f"{tid} {registers()}\n"
         chains = our_chains(pid, lines)
         code = Code(pid)
-        for tid, (theirs, stopped) in found.items():
+        for tid, (thread, theirs, stopped) in found.items():
+            thread.switch()
             ours = chains[tid]
             # Behind the entry point lies the number of arguments, which is no code.
             while len(theirs) > 1 and code.image(theirs[-1].pc) is None and "_start" in [frame.name for frame in theirs]:
