@@ -97,7 +97,7 @@ extension PythonImage {
       guard InterpreterWord.parse(word) != nil else { continue }
       let rest = found.frames[index] & ~(1 << 63)
       index += 1
-      let address = word & (1 << UInt64(PYROREC_FRAME_SPACE_BIT)) - 1
+      let address = word & ((1 << UInt64(PYROREC_FRAME_SPACE_BIT)) - 1)
       guard address != 0 else {
         names.append(InterpreterFailure(rawValue: UInt8(clamping: rest & InterpreterPlace.mask))?.name ?? "no reason")
         continue
