@@ -135,8 +135,7 @@ int on_sample_tables(struct bpf_perf_event_data *ctx)
 			limit = used;
 		words += copy_stack(scratch, words, limit);
 	}
-	/* A process that the recorder has not told of since it began or changed, or code that may soon be gone. */
-	if (scratch->unwinder.python.has_news || (sample->result == PYROREC_UNWIND_TABLES_PENDING && !sample->generation))
+	if (scratch->unwinder.python.has_news)
 		scratch->has_news = 1;
 	int urgent = scratch->has_news && sample->time - scratch->told_news > UNWIND_NEWS_INTERVAL;
 	if (urgent) {
