@@ -70,7 +70,7 @@ package final class Recorder {
     let sampler = try Sampler(settings, cpuCount: cpus.count)
     let unwinding = try Unwinding(sampler, files: files, cachePath: configuration.unwindCachePath)
     // Before sampling begins, so that no process starts unseen.
-    let sideband = try SidebandRings(cpus: cpus)
+    let sideband = try SidebandRings(cpus: cpus, tellsLivesAtOnce: unwinding != nil)
     let abilities = abilities(unwinder: unwinding == nil ? .framePointers : .tables, fallback: fallback)
     let (configuration, cpuCount) = (configuration, UInt32(cpus.count))
     let makeSegment = { (anchor: ClockAnchor) throws(TraceError) in

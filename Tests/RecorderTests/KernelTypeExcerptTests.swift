@@ -73,6 +73,9 @@ private struct HandMadeTypes {
   }
 }
 
+/// A span cannot stand in an expectation.
+private func excerpt(of bytes: [UInt8]) -> [UInt8]? { KernelTypeExcerpt.make(from: bytes.borrowedBytes) }
+
 @Test("The excerpt of the kernel's types has the structures that are asked for, and of others nothing")
 func excerptOfKernelTypes() {
   var expected = HandMadeTypes()
@@ -85,7 +88,7 @@ func excerptOfKernelTypes() {
   expected.structure("", size: 8, [("cs", 6, 0)], kind: 5)
   expected.array(of: 6, by: 6, count: 31)
   expected.add("", kind: 2, size: 0)
-  #expect(KernelTypeExcerpt.make(from: HandMadeTypes.kernel().bytes.borrowedBytes) == expected.bytes)
+  #expect(excerpt(of: HandMadeTypes.kernel().bytes) == expected.bytes)
 }
 
 @Test("There is no excerpt of types that are cut or that lack one that is asked for")
@@ -93,11 +96,11 @@ func noExcerptOfDamagedTypes() {
   let whole = HandMadeTypes.kernel().bytes
   for count in 0..<whole.count {
     let cut = Array(whole.prefix(count))
-    #expect(KernelTypeExcerpt.make(from: cut.borrowedBytes) == nil)
+    #expect(excerpt(of: cut) == nil)
   }
   var without = HandMadeTypes()
   without.structure("task_struct", size: 8, [])
-  #expect(KernelTypeExcerpt.make(from: without.bytes.borrowedBytes) == nil)
+  #expect(excerpt(of: without.bytes) == nil)
 }
 
 @Test("Damaged types give some excerpt or none")
@@ -108,7 +111,7 @@ func excerptOfAnyBytes() {
     for value: UInt8 in [0, 0x7f, 0xff] {
       var damaged = whole
       damaged[index] = value
-      if let excerpt = KernelTypeExcerpt.make(from: damaged.borrowedBytes) { kept += excerpt.isEmpty ? 0 : 1 }
+      if let found = excerpt(of: damaged) { kept += found.isEmpty ? 0 : 1 }
     }
   }
   #expect(kept > 0)
@@ -116,9 +119,7 @@ func excerptOfAnyBytes() {
 
 @Test("The excerpt of an excerpt is the same")
 func excerptOfAnExcerpt() throws {
-  let types = HandMadeTypes.kernel().bytes
-  let excerpt = KernelTypeExcerpt.make(from: types.borrowedBytes)
-  let once = try #require(excerpt)
-  let again = KernelTypeExcerpt.make(from: once.borrowedBytes)
-  #expect(again == once)
+  let made = excerpt(of: HandMadeTypes.kernel().bytes)
+  let once = try #require(made)
+  #expect(excerpt(of: once) == once)
 }

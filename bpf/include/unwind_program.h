@@ -168,8 +168,7 @@ int on_sample_tables(struct bpf_perf_event_data *ctx)
 			sample->extra_words += kept;
 		}
 	}
-	/* A process that the recorder has not told of since it began or changed, or code that may soon be gone. */
-	if (scratch->unwinder.python.has_news || (sample->result == PYROREC_UNWIND_TABLES_PENDING && !sample->generation))
+	if (scratch->unwinder.python.has_news)
 		scratch->has_news = 1;
 	int urgent = scratch->has_news && sample->time - scratch->told_news > UNWIND_NEWS_INTERVAL;
 	if (urgent) {

@@ -18,7 +18,7 @@ struct unwind_thread_entry {
 #define UNWIND_PYTHON_CODE_BITS 11
 /* Codes that were seen lately, by the numbers that stand for them. */
 #define UNWIND_NEWS_BITS 12
-/* At most so often is the recorder woken for what its samples need of it: nanoseconds. */
+/* At most so often is the recorder woken for code that may soon be gone: nanoseconds. */
 #define UNWIND_NEWS_INTERVAL 20000000
 
 /* What one sample is put together in, because only its used part goes to the ring buffer. */

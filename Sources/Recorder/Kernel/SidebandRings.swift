@@ -5,7 +5,7 @@ import Glibc
 /// perf's ring buffers for names and mappings, and for forks and exits: one of each a CPU.
 ///
 /// Names and mappings wake the recorder at once, because what they tell of can be asked only while it lives. The others
-/// ask for nothing and wait until somebody looks or many have come: a child that is sampled wakes the recorder by its sample.
+/// ask for nothing and wait until somebody looks or many have come.
 @safe final class SidebandRings {
   /// Data bytes a CPU, powers of two: some hundred processes' beginnings between two looks. Together with a page each
   /// below what kernel.perf_event_mlock_kb allows by default.
@@ -21,9 +21,11 @@ import Glibc
   private var rings: [Ring] = []
   private let pageBytes = Int(sysconf(Int32(_SC_PAGESIZE)))
 
-  init(cpus: [Int32]) throws(RecorderError) {
+  /// - Parameter tellsLivesAtOnce: forks and exits wake the recorder too.
+  init(cpus: [Int32], tellsLivesAtOnce: Bool) throws(RecorderError) {
+    let livesWakeup = tellsLivesAtOnce ? 1 : UInt32(Self.lifeBytes / 2)
     for cpu in cpus { try open(cpu, isLives: false, dataBytes: Self.programBytes, wakeupBytes: 1) }
-    for cpu in cpus { try open(cpu, isLives: true, dataBytes: Self.lifeBytes, wakeupBytes: UInt32(Self.lifeBytes / 2)) }
+    for cpu in cpus { try open(cpu, isLives: true, dataBytes: Self.lifeBytes, wakeupBytes: livesWakeup) }
   }
 
   private func open(_ cpu: Int32, isLives: Bool, dataBytes: Int, wakeupBytes: UInt32) throws(RecorderError) {
