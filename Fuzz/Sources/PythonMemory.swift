@@ -1,6 +1,7 @@
 import Base
 import CRecorderABI
 import Interpreters
+import ObjectFile
 import Synchronization
 import Unwind
 
@@ -67,7 +68,7 @@ enum PythonMemory {
         at: ProcessAddress(address), cookie: rest >> UInt64(PYROREC_INSTRUCTION_BITS), layout: process.layout,
         codeType: process.unwinding.code_type, memory: counted)
       {
-        for unit: UInt32 in [0, 1, 7, 100, PYROREC_INSTRUCTION_UNKNOWN] {
+        for unit: UInt32 in [0, 1, 7, 100, 1 << UInt32(PYROREC_INSTRUCTION_BITS) - 1] {
           _ = code.lines.line(of: unit, in: code.lineTable, first: code.firstLine)
         }
         precondition(code.name.unicodeScalars.count <= 1024 && code.file.unicodeScalars.count <= 4096)
