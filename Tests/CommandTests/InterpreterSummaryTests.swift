@@ -32,7 +32,8 @@ struct InterpreterSummaryTests {
     try builder.write(to: path)
   }
 
-  @Test func `inspect counts interpreters' frames by version, those that are missing by reason, and names what was not recognised`() throws {
+  @Test func `inspect counts interpreters' frames by version, those that are missing by reason, and names what was not recognised`() throws
+  {
     let text = try Command.run([Command.pyrorec, "inspect", path])
     let lines = text.output.split(separator: "\n").map { $0.split(separator: " ").joined(separator: " ") }
     for line in [

@@ -142,8 +142,11 @@ extension PythonImage {
     while frame != 0 {
       read(frame, Int(p.frame_bytes))
       // What the sampler reads below it too. What it says does not matter.
-      if python.layout.style != .frameACall, frame & 4095 != 0 { memory.keep([UInt8](repeating: 0, count: Int(frame & 4095)), at: frame & ~4095) }
-      let entry = python.layout.style == .frameACall ? 0 : try #require(memory.bytes(at: ProcessAddress(frame + UInt64(p.frame_entry)), 1))[0]
+      var entry: UInt8 = 0
+      if python.layout.style != .frameACall {
+        if frame & 4095 != 0 { memory.keep([UInt8](repeating: 0, count: Int(frame & 4095)), at: frame & ~4095) }
+        entry = try #require(memory.bytes(at: ProcessAddress(frame + UInt64(p.frame_entry)), 1))[0]
+      }
       let runsNone = python.layout.style == .entryFrame && entry >= p.entry_owner
       // What a thread state's first call came from runs none too, and is no call (3.15).
       if runsNone { calls += runsSome ? 1 : 0 }
