@@ -52,7 +52,7 @@ package struct ReplayReport: Sendable {
     /// Frames of all samples, each as often as the sample counts.
     package var frames: UInt64
   }
-  /// Samples in which an interpreter's frames are missing or without a name, by the word of the reason.
+  /// By the word of the reason: samples in which an interpreter's frames are missing, and frames of samples without a name.
   package var interpreterFailures: [String: UInt64] = [:]
   package var stacks = 0
   package var missingStacks = 0

@@ -98,6 +98,7 @@ struct TraceSummary {
         }
       }
       report.unwindBreaks(in: &$0)
+      report.interpreters(in: &$0)
       $0.object("losses") {
         for reason in LossRecord.Reason.allCases { $0.field(reason.name, report.losses[reason] ?? 0) }
       }
@@ -172,6 +173,11 @@ struct TraceSummary {
     for place in report.unwindBreaks.prefix(verbose ? .max : 8) {
       row("  breaks in", "\(place.path): \(place.reason)\(place.wasGuessed ? ", guessed" : ""): \(place.samples)")
     }
+    for each in report.interpreters { row("interpreter", "\(each.runtime): \(each.frames) frames of \(each.codes) pieces of code") }
+    for reason in report.interpreterFailures.keys.sorted() {
+      row("  missing", "\(reason): \(report.interpreterFailures[reason] ?? 0)")
+    }
+    for refusal in (trace.contents.facts["interpreters.refused"] ?? "").split(separator: "\n") { row("  not read", String(refusal)) }
     row("stacks", "\(report.stacks)" + (report.missingStacks > 0 ? ", \(report.missingStacks) lost" : ""))
     row("programs", "\(report.processes), \(report.threads) threads")
     row("images", "\(trace.contents.images.count), \(imagesCopied) copied (\(imageBytes) bytes, \(copyBytesInFile) in the file)")

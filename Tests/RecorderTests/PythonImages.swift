@@ -138,15 +138,22 @@ extension PythonImage {
       frame = try word(try word(thread + UInt64(p.thread_cframe)) + UInt64(p.cframe_current))
     }
     var calls = 0
+    var runsSome = false
     while frame != 0 {
       read(frame, Int(p.frame_bytes))
       // What the sampler reads below it too. What it says does not matter.
-      if python.layout.style != .frameACall, frame & 4095 != 0 {
-        memory.keep([UInt8](repeating: 0, count: Int(frame & 4095)), at: frame & ~4095)
+      var entry: UInt8 = 0
+      if python.layout.style != .frameACall {
+        if frame & 4095 != 0 { memory.keep([UInt8](repeating: 0, count: Int(frame & 4095)), at: frame & ~4095) }
+        entry = try #require(memory.bytes(at: ProcessAddress(frame + UInt64(p.frame_entry)), 1))[0]
       }
+      let runsNone = python.layout.style == .entryFrame && entry >= p.entry_owner
+      // What a thread state's first call came from runs none too, and is no call (3.15).
+      if runsNone { calls += runsSome ? 1 : 0 }
+      runsSome = !runsNone
       let code = try word(frame + UInt64(p.frame_code)) & ~7
-      if memory.word(at: ProcessAddress(code + UInt64(p.object_type))) == p.code_type {
-        calls += python.layout.style == .frameACall ? 1 : 0
+      if !runsNone, memory.word(at: ProcessAddress(code + UInt64(p.object_type))) == p.code_type {
+        calls += python.layout.style == .frameACall || python.layout.style == .entryFlag && entry != 0 ? 1 : 0
         let bytes = try #require(memory.bytes(at: ProcessAddress(code), python.layout.code.byteCount))
         let cookie = try #require(PythonCode.cookie(of: bytes, python.layout, memory))
         _ = try PythonCode(at: ProcessAddress(code), cookie: cookie, layout: python.layout, codeType: p.code_type, memory: memory)

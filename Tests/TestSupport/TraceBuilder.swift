@@ -19,6 +19,7 @@ package struct TraceBuilder {
     var parent: UInt32
     var space: UInt8
     var value: UInt64
+    var extra: UInt64
   }
 
   /// A trace of `cpu-clock` at 100 Hz: a sample is 10 ms.
@@ -96,20 +97,27 @@ package struct TraceBuilder {
 
   /// A stack of code addresses, outermost first.
   package mutating func stack(in space: AddressSpaceHandle, _ addresses: [UInt64]) -> StackHandle {
-    stack([(.root, UInt64(space.rawValue))] + addresses.map { (.user, $0) })
+    stack([(.root, UInt64(space.rawValue), 0)] + addresses.map { (.user, $0, 0) })
+  }
+
+  /// A stack of frames of any space, outermost first, by their value and extra.
+  package mutating func stack(
+    in space: AddressSpaceHandle, frames: [(space: StackNode.Space, value: UInt64, extra: UInt64)]
+  ) -> StackHandle {
+    stack([(.root, UInt64(space.rawValue), 0)] + frames)
   }
 
   package mutating func kernelStack(_ addresses: [UInt64]) -> StackHandle {
-    stack([(.root, 0)] + addresses.map { (.kernel, $0) })
+    stack([(.root, 0, 0)] + addresses.map { (.kernel, $0, 0) })
   }
 
-  private mutating func stack(_ frames: [(StackNode.Space, UInt64)]) -> StackHandle {
+  private mutating func stack(_ frames: [(StackNode.Space, UInt64, UInt64)]) -> StackHandle {
     var parent: UInt32 = 0
     var fresh: [StackBatch.NewNode] = []
     let first = nextNode
     var attach: UInt32 = 0
-    for (space, value) in frames {
-      let key = Node(parent: parent, space: space.rawValue, value: value)
+    for (space, value, extra) in frames {
+      let key = Node(parent: parent, space: space.rawValue, value: value, extra: extra)
       if let known = nodes[key] {
         parent = known
         attach = known
@@ -117,7 +125,7 @@ package struct TraceBuilder {
         nodes[key] = nextNode
         parent = nextNode
         nextNode += 1
-        fresh.append(.init(space: space, value: value))
+        fresh.append(.init(space: space, value: value, extra: extra))
       }
     }
     let handle = StackHandle(nextStack)
