@@ -1,5 +1,11 @@
 package import Base
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Musl
+#endif
+
 /// The bytes of an image or debug file, shared by everything that reads from it: a mapped file or a recorded copy in memory.
 package final class ImageBytes: Sendable {
   private enum Owner: ~Copyable, Sendable {

@@ -63,7 +63,11 @@ package struct Symbolizer: Sendable {
     let key = opened == nil ? nil : OpenedImages.Key(located)
     let table: SymbolTable
     do throws(MalformedInput) {
-      table = try knownTable(key) ?? SymbolTable(image: located.image, debugFile: located.debugFile)
+      if let known = knownTable(key) {
+        table = known
+      } else {
+        table = try SymbolTable(image: located.image, debugFile: located.debugFile)
+      }
     } catch {
       let damaged = LocatorStep(place: .recordedCopy, path: located.path, outcome: .malformed(error))
       return Answer(symbolizations: addresses.map { _ in .unknown(.malformedImage) }, steps: located.steps + [damaged])
