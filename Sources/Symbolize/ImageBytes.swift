@@ -64,6 +64,14 @@ package final class ImageBytes: Sendable {
     }
   }
 
+  /// Gives pages of a mapped file back that are not needed for a while.
+  package func releasePages() {
+    switch owner {
+    case .file(let file): file.releasePages()
+    case .memory: break
+    }
+  }
+
   /// The bytes, borrowed for as long as this object is.
   package var bytes: RawSpan {
     @_lifetime(borrow self) get {

@@ -80,9 +80,11 @@ package final class OpenedImages: Sendable {
     }
   }
 
-  /// Lets go what was read of files that are not at their places any more: a mapping would keep their room on the disk.
-  package func removeGone() {
+  /// To be called when nothing is asked for a while: gives the files' pages back, and lets go what was read of files that are
+  /// not at their places any more, as a mapping would keep their room on the disk.
+  package func settle() {
     let all = state.withLock { state in state.entries.map { ($0.key, $0.value.files) } }
+    for file in all.flatMap(\.1) { file.releasePages() }
     let gone = all.filter { !$0.1.allSatisfy(\.isAtItsPlace) }
     guard !gone.isEmpty else { return }
     _ = state.withLock { state in gone.map { state.remove($0.0) } }

@@ -13,7 +13,7 @@ import Testing
   /// A copy of a fixture, as a file of its own.
   private func put(_ fixture: String, at name: String) throws -> String {
     let aside = try scratch.write(try Fixture.bytes(Fixture.path("dwarf/" + fixture)), to: name + ".aside")
-    let path = scratch.file(name)
+    let path = scratch.path + "/" + name
     try #require(rename(aside, path) == 0)
     return path
   }
@@ -42,6 +42,7 @@ import Testing
     for part in stride(from: 0, to: addresses.count, by: 41) {
       let range = part..<min(part + 41, addresses.count)
       #expect(try symbolize(path, Array(addresses[range]), opened) == Array(anew[range]))
+      opened.settle()
     }
     // Of what other files say nothing is kept.
     #expect(opened.size.count == (fixture == "split-5" ? 1 : 2) && opened.size.byteCount > 0)
@@ -56,10 +57,10 @@ import Testing
       #expect(try symbolize(path, addresses, opened) == symbolize(path, addresses, nil))
     }
     // Of those that are not there any more nothing stays.
-    opened.removeGone()
+    opened.settle()
     #expect(opened.size.count == 2)
-    unlink(scratch.file("app"))
-    opened.removeGone()
+    unlink(scratch.path + "/app")
+    opened.settle()
     #expect(opened.size == (0, 0))
   }
 

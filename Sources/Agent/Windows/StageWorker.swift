@@ -49,7 +49,7 @@ struct StageWorker: Sendable {
     while let window = windows.next() {
       if isEnding() { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 0) }
       makeProfiles(of: window)
-      opened.removeGone()
+      opened.settle()
       // Looking up names takes hundreds of megabytes for a moment, which the heap would keep.
       Heap.trim()
     }
