@@ -278,7 +278,9 @@ enum pyrorec_http_result pyrorec_http_perform_by_program(
       size_t skipped = after ? (size_t)(after - text) + 2 : 0;
       if (after && skipped < length) text += skipped, length -= skipped;
     }
-    while (length > 0 && text[length - 1] == '\n') length--;
+    /* What follows the first line is advice, of a certificate whole paragraphs. */
+    const char *end = memchr(text, '\n', length);
+    if (end) length = (size_t)(end - text);
     memcpy(response->error, text, length);
     free(errors.bytes);
     free(kept.bytes);
