@@ -57,7 +57,9 @@ extension ConfigurationEnvironment {
   static var live: ConfigurationEnvironment {
     var name = [CChar](repeating: 0, count: 257)
     // Safe: one byte less than the buffer has, so the last stays NUL.
-    let hostname = unsafe gethostname(&name, name.count - 1) == 0 ? String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self) : ""
+    let hostname =
+      unsafe gethostname(&name, name.count - 1) == 0
+      ? String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self) : ""
     #if arch(arm64)
       let architecture = "arm64"
     #else

@@ -145,6 +145,17 @@ static __u32 signal_return(void)
 	return 0;
 }
 
+/* A page of `count` rows, `first` of the chunk on: how many begin before each of its parts. */
+static struct pyrorec_unwind_page page_of(const struct pyrorec_unwind_chunk *chunk, __u32 first, __u32 count, __u32 before)
+{
+	struct pyrorec_unwind_page page = {.first = first, .before = before};
+
+	for (__u32 i = first; i < first + count; i++)
+		for (__u32 part = ((chunk->rows[i] & 0xffff) * PYROREC_PAGE_PARTS >> 16) + 1; part <= PYROREC_PAGE_PARTS; part++)
+			page.starts[part]++;
+	return page;
+}
+
 static void publish(struct bpf_object *object)
 {
 	static struct pyrorec_unwind_chunk chunk;
@@ -158,17 +169,17 @@ static void publish(struct bpf_object *object)
 	   recorder's tables, up to the instruction behind the system call. */
 	__u32 trampoline = signal_return(), vdso_page = last - first + 1;
 	if (row_count + 2 < PYROREC_CHUNK_ROWS && trampoline) {
-		struct pyrorec_unwind_page entry = {.first = row_count, .count = 2, .before = PYROREC_RULE_NONE};
 		chunk.rows[row_count] = (trampoline - 1) | PYROREC_RULE_SIGNAL << 16;
 		chunk.rows[row_count + 1] = (trampoline + 12) | PYROREC_RULE_NONE << 16;
+		struct pyrorec_unwind_page entry = page_of(&chunk, row_count, 2, PYROREC_RULE_NONE);
 		put(map(object, "unwind_pages"), vdso_page, &entry);
 	}
 	put(map(object, "unwind_chunks"), 0, &chunk);
 	for (__u64 page = first; page <= last; page++) {
-		struct pyrorec_unwind_page entry = {.first = at, .before = before};
+		__u32 begin = at, rule = before;
 		while (at < row_count && rows[at][0] >> 16 == page)
 			before = rows[at++][1];
-		entry.count = at - entry.first;
+		struct pyrorec_unwind_page entry = page_of(&chunk, begin, at - begin, rule);
 		put(map(object, "unwind_pages"), page - first, &entry);
 	}
 	for (__u32 i = 0; i < rule_count; i++)

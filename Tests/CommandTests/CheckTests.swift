@@ -19,7 +19,9 @@ import Testing
     let path = try write("discovery.process \"a\" {\n  nope = 1\n  join = 2\n}", to: scratch)
     let outcome = try Command.run([Command.pyrorec, "check", path], directory: scratch.path)
     #expect(outcome.status == 64 && outcome.output.isEmpty, "\(outcome)")
-    #expect(outcome.messages.contains(":2:3: unrecognized attribute name \"nope\"") && outcome.messages.contains(":3:10: 2 should be array"), "\(outcome)")
+    #expect(
+      outcome.messages.contains(":2:3: unrecognized attribute name \"nope\"") && outcome.messages.contains(":3:10: 2 should be array"),
+      "\(outcome)")
   }
 
   @Test func `a static target shows its labels`() throws {

@@ -66,7 +66,8 @@ import Testing
     try scratch.write(Array("pyroscope.write \"w\" {\n  nope = 1\n}\n".utf8), to: "conf/c.alloy")
     let twice = try Command.run([Command.pyrorec, "check", scratch.path + "/conf"], directory: scratch.path)
     #expect(
-      twice.status == 64 && twice.messages.contains("conf/c.alloy:1:1: block pyroscope.write.w already declared at \(scratch.path)/conf/b.alloy:1:1"),
+      twice.status == 64
+        && twice.messages.contains("conf/c.alloy:1:1: block pyroscope.write.w already declared at \(scratch.path)/conf/b.alloy:1:1"),
       "\(twice)")
   }
 }

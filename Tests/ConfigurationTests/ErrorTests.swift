@@ -53,18 +53,29 @@ struct ErrorTests {
     ("discovery.process \"a\" {\n  nope = 1\n}", "2:3: unrecognized attribute name \"nope\""),
     ("discovery.process \"a\" {\n  nope {}\n}", "2:3: unrecognized block name \"nope\""),
     ("discovery.process \"a\" {\n  join = []\n  join = []\n}", "3:3: attribute \"join\" may only be provided once"),
-    ("discovery.process \"a\" {\n  discover_config {}\n  discover_config {}\n}", "3:3: block \"discover_config\" may only be specified once"),
+    (
+      "discovery.process \"a\" {\n  discover_config {}\n  discover_config {}\n}",
+      "3:3: block \"discover_config\" may only be specified once"
+    ),
     ("discovery.process \"a\" {\n  discover_config = {}\n}", "2:3: \"discover_config\" must be a block, but is used as an attribute"),
     ("discovery.process \"a\" {\n  join {}\n}", "2:3: \"join\" must be an attribute, but is used as a block"),
     ("pyroscope.ebpf \"a\" {}", "1:1: missing required attribute \"forward_to\""),
-    ("pyroscope.ebpf \"a\" {\n  forward_to = [pyroscope.write.x.receiver]\n}", "2:17: component \"pyroscope.write.x.receiver\" does not exist or is out of scope"),
+    (
+      "pyroscope.ebpf \"a\" {\n  forward_to = [pyroscope.write.x.receiver]\n}",
+      "2:17: component \"pyroscope.write.x.receiver\" does not exist or is out of scope"
+    ),
     ("pyroscope.write \"w\" {}\npyroscope.ebpf \"a\" {\n  forward_to = [pyroscope.write.w.nope]\n}", "3:17: field \"nope\" does not exist"),
-    ("pyroscope.write \"w\" {}\npyroscope.ebpf \"a\" {\n  forward_to = [\"w\"]\n}", "3:17: \"w\" should be capsule(\"ProfilesReceiver\"), got string"),
+    (
+      "pyroscope.write \"w\" {}\npyroscope.ebpf \"a\" {\n  forward_to = [\"w\"]\n}",
+      "3:17: \"w\" should be capsule(\"ProfilesReceiver\"), got string"
+    ),
     ("discovery.process \"a\" {\n  refresh_interval = 60\n}", "2:22: 60 should be string, got number"),
     ("discovery.process \"a\" {\n  refresh_interval = \"60\"\n}", "2:22: time: missing unit in duration \"60\""),
     ("discovery.process \"a\" {\n  refresh_interval = \"60x\"\n}", "2:22: time: unknown unit \"x\" in duration \"60x\""),
-    ("discovery.relabel \"a\" {\n  targets = discovery.relabel.b.output\n}\ndiscovery.relabel \"b\" {\n  targets = discovery.relabel.a.output\n}",
-      "1:1: cycle: discovery.relabel.a, discovery.relabel.b"),
+    (
+      "discovery.relabel \"a\" {\n  targets = discovery.relabel.b.output\n}\ndiscovery.relabel \"b\" {\n  targets = discovery.relabel.a.output\n}",
+      "1:1: cycle: discovery.relabel.a, discovery.relabel.b"
+    ),
     ("discovery.relabel \"a\" {\n  targets = [{\"x\" = []}]\n}", "2:21: [] should be string, got array"),
     ("discovery.kubernetes \"a\" {\n  role = \"pods\"\n}", "2:3: unknown Kubernetes SD role \"pods\""),
     ("discovery.docker \"a\" {\n  host = 1 + \"a\"\n}", "2:14: \"a\" should be number, got string"),
@@ -79,7 +90,8 @@ struct ErrorTests {
 
   @Test(arguments: [
     ("sample_rate = 0", "sample_rate must be between"), ("off_cpu_threshold = 2", "Value must be between [0..1]"),
-    ("comm = \"x\"", "must be one of"), ("probe_links = [\"uprobe:x\"]", "invalid probe link"), ("sample_rate = \"often\"", "should be number"),
+    ("comm = \"x\"", "must be one of"), ("probe_links = [\"uprobe:x\"]", "invalid probe link"),
+    ("sample_rate = \"often\"", "should be number"),
     ("collect_interval = \"0s\"", "collect_interval must be more than 0"), ("verbose_mode = \"true\"", "should be bool, got string"),
   ])
   func `pyroscope.ebpf refuses what cannot be done`(line: String, reason: String) {
@@ -88,12 +100,19 @@ struct ErrorTests {
   }
 
   @Test(arguments: [
-    ("basic_auth { username = \"u\" }\n bearer_token = \"t\"", "at most one of basic_auth, authorization, oauth2, bearer_token & bearer_token_file must be configured"),
-    ("authorization { type = \"basic\" }", "authorization type cannot be set to \"basic\""), ("no_proxy = \"x\"", "proxy_url must also be configured"),
-    ("tls_config { cert_file = \"c\" }", "exactly one of key_pem or key_file"), ("tls_config { key_file = \"c\" }", "exactly one of cert_pem or cert_file"),
-    ("tls_config { ca_file = \"c\"\n ca_pem = \"d\" }", "at most one of ca_pem and ca_file"), ("oauth2 { client_id = \"c\" }", "token_url must be configured"),
+    (
+      "basic_auth { username = \"u\" }\n bearer_token = \"t\"",
+      "at most one of basic_auth, authorization, oauth2, bearer_token & bearer_token_file must be configured"
+    ),
+    ("authorization { type = \"basic\" }", "authorization type cannot be set to \"basic\""),
+    ("no_proxy = \"x\"", "proxy_url must also be configured"),
+    ("tls_config { cert_file = \"c\" }", "exactly one of key_pem or key_file"),
+    ("tls_config { key_file = \"c\" }", "exactly one of cert_pem or cert_file"),
+    ("tls_config { ca_file = \"c\"\n ca_pem = \"d\" }", "at most one of ca_pem and ca_file"),
+    ("oauth2 { client_id = \"c\" }", "token_url must be configured"),
     ("basic_auth { password = \"a\"\n password_file = \"b\" }", "at most one of basic_auth password & password_file"),
-    ("tls_config { min_version = \"TLS9\" }", "must be one of"), ("remote_timeout = \"0s\"", "must be more than 0"), ("max_backoff_retries = -1", "must not be negative"),
+    ("tls_config { min_version = \"TLS9\" }", "must be one of"), ("remote_timeout = \"0s\"", "must be more than 0"),
+    ("max_backoff_retries = -1", "must not be negative"),
   ])
   func `an endpoint refuses what contradicts itself`(lines: String, reason: String) {
     let text = "pyroscope.write \"w\" {\n  endpoint {\n    url = \"http://h:4040\"\n    \(lines)\n  }\n}\n"
@@ -166,7 +185,10 @@ struct ErrorTests {
 
   @Test func `a changed configuration gives a located error or a valid result`() throws {
     let originals = try ["kubernetes.alloy", "docker.alloy", "java.alloy"].map { Array(try Reading.fixture($0).utf8) }
-    let pieces = ["{", "}", "[", "]", "(", ")", "\"", "`", "'", "=", ",", ".", "\n", "//", "/*", "*/", "\\", "\0", "é", "\u{ff}", "-", "!", "1e999", "null", "a.b", "x = ", "\t"]
+    let pieces = [
+      "{", "}", "[", "]", "(", ")", "\"", "`", "'", "=", ",", ".", "\n", "//", "/*", "*/", "\\", "\0", "é", "\u{ff}", "-", "!", "1e999",
+      "null", "a.b", "x = ", "\t",
+    ]
     var state: UInt64 = 1
     func random(_ limit: Int) -> Int {
       state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407

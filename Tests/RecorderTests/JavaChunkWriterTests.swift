@@ -10,7 +10,8 @@ struct JavaChunkWriterTests {
 
   private func begun(_ session: UInt32, _ process: UInt32, ticks: UInt64, settings: String = "") -> JavaRecorder.Begun {
     JavaRecorder.Begun(
-      session: session, process: process, startTicks: ticks, engine: settings.isEmpty ? .flightRecorder : .asyncProfiler, settings: settings)
+      session: session, process: process, startTicks: ticks, engine: settings.isEmpty ? .flightRecorder : .asyncProfiler, settings: settings
+    )
   }
 
   private func news(_ begun: [JavaRecorder.Begun], _ chunks: [(UInt32, Int)], ended: [UInt32] = []) -> JavaRecorder.News {
@@ -52,7 +53,8 @@ struct JavaChunkWriterTests {
     files.add(7, comm: "java", ticks: 100)
     files.add(8, comm: "java", ticks: 200)
     core.scan(only: nil, time: 1)
-    try writer.write(news([begun(1, 7, ticks: 100), begun(2, 8, ticks: 200, settings: "event=wall,interval=5")], [(1, 1), (2, 1)]), time: 1)
+    try writer.write(
+      news([begun(1, 7, ticks: 100), begun(2, 8, ticks: 200, settings: "event=wall,interval=5")], [(1, 1), (2, 1)]), time: 1)
     #expect(writer.hasWritten)
     files.texts["7/stat"] = nil
     let next = MemorySink()

@@ -141,7 +141,9 @@ extension PythonImage {
     while frame != 0 {
       read(frame, Int(p.frame_bytes))
       // What the sampler reads below it too. What it says does not matter.
-      if python.layout.style != .frameACall, frame & 4095 != 0 { memory.keep([UInt8](repeating: 0, count: Int(frame & 4095)), at: frame & ~4095) }
+      if python.layout.style != .frameACall, frame & 4095 != 0 {
+        memory.keep([UInt8](repeating: 0, count: Int(frame & 4095)), at: frame & ~4095)
+      }
       let code = try word(frame + UInt64(p.frame_code)) & ~7
       if memory.word(at: ProcessAddress(code + UInt64(p.object_type))) == p.code_type {
         calls += python.layout.style == .frameACall ? 1 : 0

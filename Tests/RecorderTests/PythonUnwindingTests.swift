@@ -168,7 +168,8 @@ import Unwind
       try tryOut(memory)
     }
     #expect(outcomes["read", default: 0] > 1000)
-    #expect(outcomes["code_gone", default: 0] > 0 && outcomes["code_malformed", default: 0] > 0 && outcomes["code_replaced", default: 0] > 0)
+    #expect(
+      outcomes["code_gone", default: 0] > 0 && outcomes["code_malformed", default: 0] > 0 && outcomes["code_replaced", default: 0] > 0)
   }
 
   @Test("code is written once in each segment, and read once in all of them")

@@ -93,15 +93,17 @@ package final class LoopbackServer: Sendable {
     let listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
-    let isBound = withUnsafeMutableBytes(of: &address.sun_path) { room in
-      guard path.utf8.count < room.count else { return false }
-      room.copyBytes(from: path.utf8)
-      return true
-    } && withUnsafePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(listener, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0 && Glibc.listen(listener, 64) == 0
+    let isBound =
+      withUnsafeMutableBytes(of: &address.sun_path) { room in
+        guard path.utf8.count < room.count else { return false }
+        room.copyBytes(from: path.utf8)
+        return true
       }
-    }
+      && withUnsafePointer(to: &address) {
+        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          bind(listener, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0 && Glibc.listen(listener, 64) == 0
+        }
+      }
     guard isBound else { throw SystemCallError(call: "bind", path: path, code: errno) }
     return listener
   }

@@ -114,9 +114,14 @@ enum HTTPClientSchema {
       return [.init("if no_proxy is configured, proxy_url must also be configured", at: "no_proxy")]
     }
     if block.has("proxy_connect_header"), !hasProxy, !block.bool("proxy_from_environment") {
-      return [.init("if proxy_connect_header is configured, proxy_url or proxy_from_environment must also be configured", at: "proxy_connect_header")]
+      return [
+        .init(
+          "if proxy_connect_header is configured, proxy_url or proxy_from_environment must also be configured", at: "proxy_connect_header")
+      ]
     }
-    if hasProxy, !WebAddress.isURL(block.string("proxy_url")) { return [.init("proxy_url is no URL with a scheme and a host", at: "proxy_url")] }
+    if hasProxy, !WebAddress.isURL(block.string("proxy_url")) {
+      return [.init("proxy_url is no URL with a scheme and a host", at: "proxy_url")]
+    }
     return []
   }
 }
@@ -127,7 +132,9 @@ package enum WebAddress {
     guard let colon = text.utf8.firstIndex(of: UInt8(ascii: ":")) else { return false }
     let scheme = text.utf8[..<colon]
     let rest = text.utf8[colon...].dropFirst()
-    guard let first = scheme.first, (0x41...0x5a).contains(first & 0xdf), !text.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7f }) else { return false }
+    guard let first = scheme.first, (0x41...0x5a).contains(first & 0xdf), !text.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7f }) else {
+      return false
+    }
     return rest.starts(with: "//".utf8) && rest.dropFirst(2).first.map { $0 != UInt8(ascii: "/") } ?? false
   }
 

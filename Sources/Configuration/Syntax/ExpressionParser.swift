@@ -142,7 +142,9 @@ extension Parser {
       return .number(.float(number))
     case .float:
       let spelled = text.hasPrefix(".") ? "0" + text : text
-      guard let number = Double(spelled.replacing(".e", with: ".0e").replacing(".E", with: ".0e") + (spelled.hasSuffix(".") ? "0" : "")), number.isFinite else {
+      guard let number = Double(spelled.replacing(".e", with: ".0e").replacing(".E", with: ".0e") + (spelled.hasSuffix(".") ? "0" : "")),
+        number.isFinite
+      else {
         throw Diagnostic(token.range, "number \(text) is out of range")
       }
       return .number(.float(number))

@@ -99,7 +99,9 @@ struct Lexer {
     let start = position
     position += 1
     while let more = self.byte, more & 0xc0 == 0x80 { position += 1 }
-    report(start, position, byte == 0 ? "illegal character NUL" : "illegal character \(Self.quoted(file.text(SourceRange(start: start, end: position))))")
+    report(
+      start, position,
+      byte == 0 ? "illegal character NUL" : "illegal character \(Self.quoted(file.text(SourceRange(start: start, end: position))))")
     return .illegal
   }
 

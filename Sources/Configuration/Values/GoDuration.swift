@@ -16,7 +16,9 @@ enum GoDuration {
     var total = 0.0
     while !rest.isEmpty {
       let number = rest.prefix { $0 == "." || ("0"..."9").contains($0) }
-      guard !number.isEmpty, number != ".", number.count(where: { $0 == "." }) <= 1, let value = Self.number(from: number) else { return invalid }
+      guard !number.isEmpty, number != ".", number.count(where: { $0 == "." }) <= 1, let value = Self.number(from: number) else {
+        return invalid
+      }
       rest = rest.dropFirst(number.count)
       let unit = rest.prefix { $0 != "." && !("0"..."9").contains($0) }
       guard !unit.isEmpty else { return .failure(InvalidDuration(message: "time: missing unit in duration \(quoted)")) }
@@ -40,7 +42,9 @@ enum GoDuration {
     if nanoseconds == 0 { return "0s" }
     var rest = nanoseconds.magnitude
     var text = nanoseconds < 0 ? "-" : ""
-    for (name, size) in [("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1000), ("ns", 1)] as [(String, UInt64)] {
+    for (name, size) in [("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1000), ("ns", 1)]
+      as [(String, UInt64)]
+    {
       if rest >= size { text += "\(rest / size)\(name)" }
       rest %= size
     }

@@ -233,7 +233,8 @@ final class InterpreterWatch {
 
   /// Whether code that the sampler did not look at is still what it was when it did: then it was all the time between. What a
   /// process has last run before it ended cannot be looked at any more, and is believed.
-  private func look(at key: RunningInterpreter.Key, _ interpreter: RunningInterpreter, _ process: RecordedProcess) throws(InterpreterFailure)
+  private func look(at key: RunningInterpreter.Key, _ interpreter: RunningInterpreter, _ process: RecordedProcess)
+    throws(InterpreterFailure)
   {
     let memory = memory(process.pid)
     let layout = interpreter.python.layout

@@ -166,7 +166,8 @@ final class WaitingStacks {
   private func attempt(_ stack: inout WaitingStack) -> FinishedStack? {
     guard let layout = stack.layout else { return stack.asItIs }
     let pid = stack.process.exitedAt == nil ? stack.process.pid : 0
-    switch unwinder.unwind(stack.copy.state, after: stack.frames, in: layout, stack: stack.copy.stack, process: pid,
+    switch unwinder.unwind(
+      stack.copy.state, after: stack.frames, in: layout, stack: stack.copy.stack, process: pid,
       interpreter: stack.kept)
     {
     case .done(let found):
