@@ -53,6 +53,13 @@ import CMapping
     return unsafe pyrorec_mapping_is_damaged(mapping)
   }
 
+  /// Gives the pages that were read back to the kernel, which reads them again when they are needed again.
+  package func releasePages() {
+    guard let start = unsafe start else { return }
+    // Safe: the mapping is private and nobody writes to it, so its pages are the file's, or zeros where that is damaged.
+    _ = unsafe madvise(UnsafeMutableRawPointer(mutating: start), byteCount, MADV_DONTNEED)
+  }
+
   /// The file's bytes, borrowed for as long as the mapping is.
   package var bytes: RawSpan {
     @_lifetime(borrow self) borrowing get {

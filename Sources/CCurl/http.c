@@ -4,7 +4,6 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -12,12 +11,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/auxv.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
-#ifdef __GLIBC__
-#include <gnu/libc-version.h>
-#endif
 
 #include <curl/curl.h>
 /* The header's checks of argument types wrap the names used below. */
@@ -45,47 +39,16 @@ struct pyrorec_http_session {
   char *program; /* instead of easy */
 };
 
-#ifdef __GLIBC__
 /*
- * A fully static program has a libc of its own, and a library opened by it brings the host's beside it. glibc allows
- * that for the very version the program was linked with; with another one it may crash instead of failing. So a child
- * tries first: what happens to it happens to nobody else.
+ * A fully static program has a libc of its own, and a library opened by it brings the host's beside it, even where both are of
+ * one version: that one knows nothing of the program's threads (their tables of characters are missing, so that reading a
+ * certificate ends the program) and starts none of its own, which libcurl needs to look up names.
  */
 static int static_program_can_open(char *error, size_t error_size) {
   if (getauxval(AT_BASE) != 0) return 1; /* started by the host's dynamic linker: not static */
-  pid_t child = fork();
-  if (child < 0) {
-    snprintf(error, error_size, "cannot try the host's libc: fork failed");
-    return 0;
-  }
-  if (child == 0) {
-    /* What the linker says when it gives up is not for the user. */
-    int nowhere = open("/dev/null", O_WRONLY);
-    if (nowhere >= 0) dup2(nowhere, 2);
-    setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
-    void *libc = dlopen("libc.so.6", RTLD_NOW | RTLD_LOCAL);
-    if (!libc) _exit(2);
-    const char *(*version)(void) = (const char *(*)(void))dlsym(libc, "gnu_get_libc_version");
-    _exit(version && strcmp(version(), gnu_get_libc_version()) == 0 ? 0 : 1);
-  }
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0) {
-  }
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return 1;
-  int has_libc = !(WIFEXITED(status) && WEXITSTATUS(status) == 2);
-  snprintf(
-      error, error_size,
-      "this fully static program can load it only where glibc %s is, the one it was linked with, and this host has %s",
-      gnu_get_libc_version(), has_libc ? "another" : "none");
+  snprintf(error, error_size, "a fully static program cannot load it");
   return 0;
 }
-#else
-static int static_program_can_open(char *error, size_t error_size) {
-  (void)error;
-  (void)error_size;
-  return 1;
-}
-#endif
 
 static int load(const char *const *names, int *is_static, char *error, size_t error_size) {
   if (!*names) {

@@ -49,6 +49,8 @@ struct AddressMap: Sendable {
 
   var isEmpty: Bool { entries.isEmpty }
 
+  var byteCount: Int { entries.count * MemoryLayout<Entry>.stride }
+
   /// The parts of `range` that are the unit's, ascending; `from` as below.
   /// - Returns: the entries that were looked at, `limit` at most: parts behind them are left out.
   func parts(of range: CodeRange, in unit: Int32, from: inout Int, limit: Int, _ body: (CodeRange) -> Void) -> Int {

@@ -1,4 +1,5 @@
 package import Base
+package import ObjectFile
 
 /// The DWARF of one file, versions 2 to 5, asked for the functions and lines at addresses.
 ///
@@ -65,6 +66,14 @@ package final class DebugFile: Sendable {
     self.isListed = isListed
     unlisted = UnlistedCode(sections, headers, hasTable: isListed.contains(true))
   }
+
+  /// Bytes that are held in memory, beside the file's own.
+  package var keptByteCount: Int {
+    sections.ownedByteCount + headers.count * (MemoryLayout<UnitHeader>.stride + 1) + map.byteCount + unlisted.byteCount
+  }
+
+  /// What the compressed sections of DWARF come to; `Int.max` when that cannot be told.
+  package static func inflatedByteCount(of file: borrowing ElfFile) -> Int { DebugSections.inflatedByteCount(of: file) }
 
   /// For a call that asks for so many addresses.
   func budget(addressCount: Int) -> WorkBudget {

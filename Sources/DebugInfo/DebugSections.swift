@@ -130,6 +130,8 @@ struct DebugSections: Sendable {
   private var sections: [SectionBytes]
   /// Of those that were compressed and are here.
   private(set) var inflatedByteCount = 0
+  /// Of those that were compressed or had to be relocated, and are here.
+  private(set) var ownedByteCount = 0
   /// `.debug_info` where it was left compressed; its bytes are then not among the others.
   private(set) var packedInfo: PackedInfo?
 
@@ -198,6 +200,7 @@ struct DebugSections: Sendable {
       sections[entry.name.rawValue] = SectionBytes(bytes, 0, UInt64(bytes.bytes.byteCount))
       inflatedByteCount += bytes.bytes.byteCount
     }
+    ownedByteCount = inflatedByteCount
     if !isSplit { relocate(file) }
   }
 
@@ -210,7 +213,32 @@ struct DebugSections: Sendable {
         let bytes = unlinked.relocated(section.bytes, ofSection: index, in: elf)
       else { continue }
       sections[name.rawValue] = SectionBytes(OwnedBytes(bytes), 0, UInt64(bytes.count))
+      ownedByteCount += bytes.count
     }
+  }
+
+  /// What the compressed sections of a file come to; `Int.max` when that cannot be told.
+  static func inflatedByteCount(of elf: borrowing ElfFile) -> Int {
+    var sum = 0
+    for name in Name.allCases {
+      let section: ElfCompressedSection
+      do throws(MalformedInput) {
+        if let found = elf.section(named: name.text)?.section, found.kind != .noBits {
+          if !found.isCompressed { continue }
+          section = try ElfCompressedSection(try elf.contents(of: found), elf.header.fileClass)
+        } else if let found = elf.section(named: name.gnuCompressedText)?.section, found.kind != .noBits {
+          section = try ElfCompressedSection(gnu: try elf.contents(of: found))
+        } else {
+          continue
+        }
+      } catch {
+        return .max
+      }
+      let (next, overflow) = sum.addingReportingOverflow(section.byteCount)
+      if overflow { return .max }
+      sum = next
+    }
+    return sum
   }
 
   /// Bytes of all sections, inflated.

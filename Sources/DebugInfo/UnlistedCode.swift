@@ -15,6 +15,9 @@ final class UnlistedCode: Sendable {
     map = Mutex(hasTable ? nil : AddressMap())
   }
 
+  /// Of what was asked so far.
+  var byteCount: Int { map.withLock { $0?.byteCount ?? 0 } }
+
   func unit(at address: UInt64, workers: Int) -> Int32? {
     map.withLock { map in
       let known: AddressMap

@@ -57,7 +57,7 @@ package struct MappedFileAccess: DebugFileAccess {
     let stamp = FileStamp(
       device: UInt64(status.st_dev), inode: UInt64(status.st_ino), modified: modified(status),
       changed: nanoseconds(status.st_ctim))
-    return ImageBytes(try MappedFile(file, path: path), stamp: stamp)
+    return ImageBytes(try MappedFile(file, path: path), path: path, stamp: stamp)
   }
 
   package func status(of path: String, below root: String) -> DebugFileStatus? {

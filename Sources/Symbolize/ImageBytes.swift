@@ -1,5 +1,11 @@
 package import Base
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Musl
+#endif
+
 /// The bytes of an image or debug file, shared by everything that reads from it: a mapped file or a recorded copy in memory.
 package final class ImageBytes: Sendable {
   private enum Owner: ~Copyable, Sendable {
@@ -10,17 +16,37 @@ package final class ImageBytes: Sendable {
   package let byteCount: Int
   /// What tells the file from what it was before, and from every other file of this machine; `nil` for bytes in memory.
   package let stamp: FileStamp?
+  /// What tells the bytes from all others of this machine for as long as they are mapped; `nil` for bytes in memory.
+  package let identity: FileStamp?
+  /// Where the file was opened.
+  package let path: String?
 
-  package init(_ file: consuming MappedFile, stamp: FileStamp? = nil) {
+  package init(_ file: consuming MappedFile, path: String? = nil, stamp: FileStamp? = nil) {
     byteCount = file.byteCount
     owner = .file(file)
     self.stamp = stamp
+    identity = stamp
+    self.path = path
+  }
+
+  /// A file that nobody writes to once it has its name, whatever its times say.
+  package init(writtenOnce file: borrowing OwnedDescriptor, path: String) throws(SystemCallError) {
+    let status = try file.status(path: path)
+    let mapped = try MappedFile(file, path: path)
+    byteCount = mapped.byteCount
+    owner = .file(mapped)
+    stamp = nil
+    // While it is mapped no other file gets its number.
+    identity = FileStamp(device: UInt64(status.st_dev), inode: UInt64(status.st_ino), modified: 0, changed: 0)
+    self.path = path
   }
 
   private init(_ memory: consuming ZeroedMemory, stamp: FileStamp? = nil) {
     byteCount = memory.byteCount
     owner = .memory(memory)
     self.stamp = stamp
+    identity = nil
+    path = nil
   }
 
   /// A copy of `bytes`.
@@ -35,6 +61,14 @@ package final class ImageBytes: Sendable {
     switch owner {
     case .file(let file): file.isDamaged
     case .memory: false
+    }
+  }
+
+  /// Gives pages of a mapped file back that are not needed for a while.
+  package func releasePages() {
+    switch owner {
+    case .file(let file): file.releasePages()
+    case .memory: break
     }
   }
 

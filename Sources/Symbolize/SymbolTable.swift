@@ -49,6 +49,14 @@ package struct SymbolTable: Sendable {
   /// More symbols than this are not read; the largest programs known have a tenth.
   package static let maximumSymbolCount = 1 << 24
 
+  /// What it takes in memory, without the files.
+  var byteCount: Int {
+    starts.count * MemoryLayout<UInt64>.stride + owners.count * MemoryLayout<UInt32>.stride
+      + entries.count * MemoryLayout<Entry>.stride
+  }
+  /// What its names lie in.
+  var files: [ImageBytes] { names.map(\.image) }
+
   /// How many functions can be found.
   package var count: Int { entries.count }
 

@@ -3,13 +3,16 @@ import ObjectFile
 
 /// Turns addresses of images into functions, image by image.
 ///
-/// Holds nothing of an image from one call to the next, so calls may run at the same time and memory is given back with each.
+/// Holds nothing of an image from one call to the next but what `opened` keeps, so calls may run at the same time and memory is
+/// given back with each.
 package struct Symbolizer: Sendable {
   package var locator: ImageLocator
   /// Whether functions that were inlined get frames of their own. Without, a function's line is that of the call.
   package var showsInlines: Bool
   /// Lines that were looked up in an earlier run; `nil` keeps none.
   package var prepared: PreparedLines?
+  /// Tables and debug files that were read in an earlier call; `nil` reads them again.
+  package var opened: OpenedImages?
 
   package init(locator: ImageLocator, showsInlines: Bool = true, prepared: PreparedLines? = nil) {
     self.locator = locator
@@ -40,7 +43,7 @@ package struct Symbolizer: Sendable {
     case .file, .vdso, .kernelModule: break
     }
     let located = locator.locate(image)
-    var answer = Self.symbolize(addresses, with: located)
+    var answer = symbolize(addresses, with: located)
     addLines(image, located, addresses, workers, to: &answer)
     // A file that was cut short while it was read has zeros in the place of what is gone: nothing of it is believed.
     if located.image?.isDamaged == true || located.debugFile?.isDamaged == true {
@@ -49,24 +52,41 @@ package struct Symbolizer: Sendable {
     return answer
   }
 
-  private static func symbolize(_ addresses: [ImageAddress], with located: ImageLocator.Located) -> Answer {
+  private func symbolize(_ addresses: [ImageAddress], with located: ImageLocator.Located) -> Answer {
     guard located.image != nil || located.debugFile != nil else {
-      let reason = reasonWithoutImage(located.steps)
+      let reason = Self.reasonWithoutImage(located.steps)
       return Answer(symbolizations: addresses.map { _ in .unknown(reason) }, steps: located.steps)
     }
     if let bytes = located.image?.bytes, located.debugFile == nil, !ElfIdentification(prefix: bytes).isELF {
       return Answer(symbolizations: addresses.map { _ in .unknown(.notELF) }, steps: located.steps)
     }
+    let key = opened == nil ? nil : OpenedImages.Key(located)
     let table: SymbolTable
     do throws(MalformedInput) {
-      table = try SymbolTable(image: located.image, debugFile: located.debugFile)
+      if let known = knownTable(key) {
+        table = known
+      } else {
+        table = try SymbolTable(image: located.image, debugFile: located.debugFile)
+      }
     } catch {
       let damaged = LocatorStep(place: .recordedCopy, path: located.path, outcome: .malformed(error))
       return Answer(symbolizations: addresses.map { _ in .unknown(.malformedImage) }, steps: located.steps + [damaged])
     }
-    return Answer(
-      symbolizations: lookUp(addresses, in: table, FrameSources(located), missing: reason(for: table, located.steps)),
-      steps: located.steps)
+    let missing = Self.reason(for: table, located.steps)
+    let symbolizations = Self.lookUp(addresses, in: table, FrameSources(located), missing: missing)
+    // Those that the table does not need are kept too: while they are mapped no other file gets their numbers.
+    let files = table.files + [located.image, located.debugFile].compactMap { $0 }
+    // Cut short while names were read from it: the file as it is now is another one.
+    guard !files.contains(where: \.isDamaged) else {
+      return Answer(symbolizations: addresses.map { _ in .unknown(.malformedImage) }, steps: located.steps)
+    }
+    if let key { opened?.keep(.symbols(table), as: key, files: files) }
+    return Answer(symbolizations: symbolizations, steps: located.steps)
+  }
+
+  private func knownTable(_ key: OpenedImages.Key?) -> SymbolTable? {
+    guard let key, case .symbols(let table) = opened?.take(key) else { return nil }
+    return table
   }
 
   private static func lookUp(

@@ -22,6 +22,7 @@ struct StageWorker: Sendable {
   let isEnding: @Sendable () -> Bool
   let store: ImageStore?
   private let memory = SymbolMemory()
+  private let opened = OpenedImages()
   private let clock = AgentClock()
 
   init(
@@ -48,6 +49,7 @@ struct StageWorker: Sendable {
     while let window = windows.next() {
       if isEnding() { _ = setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 0) }
       makeProfiles(of: window)
+      opened.settle()
       // Looking up names takes hundreds of megabytes for a moment, which the heap would keep.
       Heap.trim()
     }
@@ -59,6 +61,7 @@ struct StageWorker: Sendable {
       symbolize: { trace in
         guard var stage = environment.symbolize(trace) else { return nil }
         stage.memory = memory
+        stage.symbolizer.opened = opened
         if let store {
           let recorded = stage.symbolizer.locator.recordedCopy
           stage.symbolizer.locator.recordedCopy = { recorded($0) ?? store.copy(of: $0) }
@@ -109,6 +112,6 @@ extension ImageStore {
     guard image.kind == .file else { return nil }
     let path = path(
       buildID: image.buildID, byteCount: image.byteCount, device: image.device, inode: image.inode, modified: image.modified)
-    do { return ImageBytes(try MappedFile(path: path)) } catch { return nil }
+    do { return try ImageBytes(writtenOnce: try OwnedDescriptor(open: path, O_RDONLY | O_NONBLOCK), path: path) } catch { return nil }
   }
 }

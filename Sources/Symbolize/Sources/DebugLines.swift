@@ -15,6 +15,15 @@ struct DebugLines {
   private let open: (inout [LocatorStep]) -> DebugFile?
   private var opened: DebugFile?
   private var kept: Kept?
+  private var shared: Shared?
+
+  /// A debug file that stays open.
+  private struct Shared {
+    var images: OpenedImages
+    var key: OpenedImages.Key
+    var opened: OpenedDebugFile
+    var openSplit: @Sendable (SplitRequest) -> (any SharedBytes)?
+  }
 
   /// Where answers are kept, and those that are.
   private struct Kept {
@@ -42,22 +51,33 @@ struct DebugLines {
   ///   - locator: finds the files that it refers to.
   ///   - steps: gets what was looked for, and what could not be read: damaged debug information costs the lines, not the names.
   init?(
-    _ candidates: [ImageBytes], _ image: ImageIdentity, _ locator: ImageLocator, _ prepared: PreparedLines?, workers: Int,
-    steps: inout [LocatorStep]
+    _ candidates: [ImageBytes], _ image: ImageIdentity, _ locator: ImageLocator, _ prepared: PreparedLines?,
+    _ images: OpenedImages?, workers: Int, steps: inout [LocatorStep]
   ) {
     for bytes in candidates {
       guard let file = try? ElfFile(bytes.bytes), file.hasDebugInformation else { continue }
       let link = (try? file.debugAltLink()).flatMap { $0 }
       let package = locator.package(of: image)
+      let openSplit: @Sendable (SplitRequest) -> (any SharedBytes)? = { locator.splitFile($0.name, in: $0.directory, of: image) }
+      // Of other files nobody knows whether they are the same the next time.
+      if link == nil, package == nil, let images, let stamp = bytes.identity,
+        DebugFile.inflatedByteCount(of: file) <= OpenedImages.maximumFileByteCount
+      {
+        guard let opened = Self.shared(bytes, image, images, .lines(stamp), workers: workers, steps: &steps) else { continue }
+        self.bytes = bytes
+        path = image.path
+        open = { _ in nil }
+        shared = Shared(images: images, key: .lines(stamp), opened: opened, openSplit: openSplit)
+        return
+      }
       let open: (inout [LocatorStep]) -> DebugFile? = { steps in
         let alternate = link.flatMap { locator.alternate($0, of: image, &steps) }
         do throws(MalformedInput) {
           return try DebugFile(
             bytes, alternate: alternate.flatMap { try? DebugFile($0, workers: workers, streamsFrom: .max) }, package: package,
-            workers: workers
-          ) { locator.splitFile($0.name, in: $0.directory, of: image) }
+            workers: workers, openSplit: openSplit)
         } catch {
-          steps.append(LocatorStep(place: .companionFile, path: image.path + ", debug information", outcome: .malformed(error)))
+          steps.append(Self.problem(error, image.path))
           return nil
         }
       }
@@ -77,11 +97,27 @@ struct DebugLines {
     return nil
   }
 
+  /// A file that is open already, or is opened now; `nil` when it has no units.
+  private static func shared(
+    _ bytes: ImageBytes, _ image: ImageIdentity, _ images: OpenedImages, _ key: OpenedImages.Key, workers: Int,
+    steps: inout [LocatorStep]
+  ) -> OpenedDebugFile? {
+    if case .lines(let known) = images.take(key) { return known }
+    do throws(MalformedInput) {
+      let opened = try OpenedDebugFile(bytes, workers: workers)
+      return opened.file.hasUnits ? opened : nil
+    } catch {
+      steps.append(problem(error, image.path))
+      return nil
+    }
+  }
+
   /// Gives `body` the frames of each address, innermost first, with its number; of those that have none nothing.
   /// - Parameter addresses: in ascending order.
   mutating func forEach(
     _ addresses: [UInt64], workers: Int, steps: inout [LocatorStep], _ body: (Int, [DebugFrame]) -> Void
   ) {
+    if let shared { return ask(shared, addresses, workers: workers, steps: &steps, body) }
     let missing = giveKept(addresses, body)
     guard !missing.isEmpty, let file = opened ?? open(&steps) else { return }
     opened = file
@@ -101,9 +137,24 @@ struct DebugLines {
     kept.store.keep(made, as: kept.name)
   }
 
+  private func ask(
+    _ shared: Shared, _ addresses: [UInt64], workers: Int, steps: inout [LocatorStep], _ body: (Int, [DebugFrame]) -> Void
+  ) {
+    let (frames, askedOthers) = shared.opened.ask(openingSplits: shared.openSplit) { $0.frames(at: addresses, workers: workers) }
+    note(frames.problem, &steps)
+    let file = shared.opened.bytes
+    guard !file.isDamaged else { return }
+    var search = frames.search()
+    for index in addresses.indices { body(index, search.frames(at: index)) }
+    if !askedOthers { shared.images.keep(.lines(shared.opened), as: shared.key, files: [file]) }
+  }
+
   private func note(_ problem: MalformedInput?, _ steps: inout [LocatorStep]) {
-    guard let problem else { return }
-    steps.append(LocatorStep(place: .companionFile, path: path + ", debug information", outcome: .malformed(problem)))
+    if let problem { steps.append(Self.problem(problem, path)) }
+  }
+
+  private static func problem(_ problem: MalformedInput, _ path: String) -> LocatorStep {
+    LocatorStep(place: .companionFile, path: path + ", debug information", outcome: .malformed(problem))
   }
 
   /// Gives the frames that are kept; the numbers of the other addresses.
@@ -131,9 +182,9 @@ extension Symbolizer {
     let candidates = [located.debugFile, located.image].compactMap { $0 }
     guard !candidates.isEmpty, !addresses.isEmpty else { return }
     let found =
-      DebugLines(candidates, image, locator, prepared, workers: workers, steps: &answer.steps)
+      DebugLines(candidates, image, locator, prepared, opened, workers: workers, steps: &answer.steps)
       ?? (located.debugFile == nil ? locator.original(image) : nil).flatMap {
-        DebugLines([$0], image, locator, prepared, workers: workers, steps: &answer.steps)
+        DebugLines([$0], image, locator, prepared, opened, workers: workers, steps: &answer.steps)
       }
     guard var lines = found else { return }
     let order = addresses.indices.sorted { (addresses[$0].rawValue, $0) < (addresses[$1].rawValue, $1) }

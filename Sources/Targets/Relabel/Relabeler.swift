@@ -62,11 +62,7 @@ package struct Relabeler {
       }
     }
     var dropped = [Int?](repeating: nil, count: targets.count)
-    for index in runners.indices {
-      for row in 0..<targets.count where dropped[row] == nil {
-        if !runners[index].run(on: &rows[row], &names, &values) { dropped[row] = index }
-      }
-    }
+    for index in runners.indices { runners[index].run(on: &rows, &dropped, index, &names, &values) }
     return dropped.enumerated().map { row, rule in rule.map { .dropped(rule: $0) } ?? .kept(labels(of: row)) }
   }
 

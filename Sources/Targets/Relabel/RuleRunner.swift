@@ -28,8 +28,18 @@ struct RuleRunner {
       && rule.replacement == RelabelRule.defaultReplacement && sources.count == 1 && target > 0
   }
 
+  /// Runs on every row that is not dropped; `number` is the rule's, for those that it drops.
+  mutating func run(
+    on rows: inout [TargetRow], _ dropped: inout [Int?], _ number: Int, _ names: inout TextTable, _ values: inout TextTable
+  ) {
+    for row in dropped.indices where dropped[row] == nil {
+      if !run(on: &rows[row], &names, &values) { dropped[row] = number }
+    }
+  }
+
   /// - Returns: whether the target is kept.
-  mutating func run(on row: inout TargetRow, _ names: inout TextTable, _ values: inout TextTable) -> Bool {
+  @inline(__always)
+  private mutating func run(on row: inout TargetRow, _ names: inout TextTable, _ values: inout TextTable) -> Bool {
     switch rule.action {
     case .labelmap: mapNames(of: &row, &names)
     case .labeldrop: for name in row.names where row[name] != 0 && matches(name, names) { row[name] = 0 }
@@ -44,7 +54,7 @@ struct RuleRunner {
         row[target] = row[sources[0]]
         return true
       }
-      let answer = answer(for: row, &names, &values)
+      let answer = answer(for: &row, &names, &values)
       switch rule.action {
       case .keep: return answer.name >= 0
       case .drop: return answer.name < 0
@@ -56,11 +66,12 @@ struct RuleRunner {
 
   // MARK: Rules on values
 
+  /// - Parameter row: only read; by reference, as a copy would count references for each of two million questions.
   private mutating func answer(
-    for row: TargetRow, _ names: inout TextTable, _ values: inout TextTable
+    for row: inout TargetRow, _ names: inout TextTable, _ values: inout TextTable
   ) -> RuleMemory.Answer {
     // Most rules are about few texts, and most others differ from those in their first bytes.
-    if !prefix.isEmpty, !mayMatch(row, values) { return .none }
+    if !prefix.isEmpty, !mayMatch(&row, &values) { return .none }
     guard sources.count <= 2 else {
       let joined = join(row, values)
       return work(out: joined.span, &names, &values)
@@ -81,8 +92,9 @@ struct RuleRunner {
     return answer
   }
 
-  /// Whether the joined text begins as every match does.
-  private func mayMatch(_ row: TargetRow, _ values: TextTable) -> Bool {
+  /// Whether the joined text begins as every match does. Both are only read.
+  @inline(__always)
+  private func mayMatch(_ row: inout TargetRow, _ values: inout TextTable) -> Bool {
     var place = 0
     for index in sources.indices {
       if index > 0 {
