@@ -58,13 +58,8 @@ package struct EndpointSettings: Sendable {
   private static func connection(_ block: DecodedBlock) -> HTTPConnectionOptions {
     var connection = HTTPConnectionOptions()
     connection.allowsHTTP2 = block.has("enable_http2") ? block.bool("enable_http2") : true
-    if block.bool("proxy_from_environment") {
-      connection.proxy = .environment
-    } else if !block.string("proxy_url").isEmpty {
-      connection.proxy = .url(block.string("proxy_url"), except: block.string("no_proxy"))
-    } else {
-      connection.proxy = .none
-    }
+    connection.proxy = HTTPConnectionOptions.Proxy(
+      fromEnvironment: block.bool("proxy_from_environment"), url: block.string("proxy_url"), except: block.string("no_proxy"))
     for (name, values) in block.lists("proxy_connect_header") {
       connection.proxyHeaders += values.map { HTTPHeader(name, $0) }
     }
@@ -88,12 +83,7 @@ package struct EndpointSettings: Sendable {
     tls.keyFile = try file("key")
     tls.isInsecure = block.bool("insecure_skip_verify")
     tls.serverName = block.string("server_name").isEmpty ? nil : block.string("server_name")
-    switch block.string("min_version") {
-    case "TLS10": tls.minimumVersion = .tls10
-    case "TLS11": tls.minimumVersion = .tls11
-    case "TLS13": tls.minimumVersion = .tls13
-    default: tls.minimumVersion = .tls12
-    }
+    tls.minimumVersion = TLSOptions.Version(named: block.string("min_version"))
     return tls
   }
 

@@ -17,13 +17,8 @@ extension ServerAccess {
   /// Proxies and whom to trust, which the server that gives tokens has of its own.
   private mutating func connect(_ block: DecodedBlock) throws(DiscoveryError) {
     connection.allowsHTTP2 = block.has("enable_http2") ? block.bool("enable_http2") : true
-    if block.bool("proxy_from_environment") {
-      connection.proxy = .environment
-    } else if !block.string("proxy_url").isEmpty {
-      connection.proxy = .url(block.string("proxy_url"), except: block.string("no_proxy"))
-    } else {
-      connection.proxy = .none
-    }
+    connection.proxy = HTTPConnectionOptions.Proxy(
+      fromEnvironment: block.bool("proxy_from_environment"), url: block.string("proxy_url"), except: block.string("no_proxy"))
     connection.proxyHeaders = block.lists("proxy_connect_header").flatMap { name, values in values.map { HTTPHeader(name, $0) } }
     guard let settings = block.block("tls_config") else { return }
     tls.authorityFile = try file(settings, "ca")
@@ -31,12 +26,7 @@ extension ServerAccess {
     tls.keyFile = try file(settings, "key")
     tls.isInsecure = settings.bool("insecure_skip_verify")
     tls.serverName = settings.string("server_name").isEmpty ? nil : settings.string("server_name")
-    switch settings.string("min_version") {
-    case "TLS10": tls.minimumVersion = .tls10
-    case "TLS11": tls.minimumVersion = .tls11
-    case "TLS13": tls.minimumVersion = .tls13
-    default: tls.minimumVersion = .tls12
-    }
+    tls.minimumVersion = TLSOptions.Version(named: settings.string("min_version"))
   }
 
   private mutating func authorization(
