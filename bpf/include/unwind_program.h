@@ -97,9 +97,14 @@ static __always_inline __u32 copy_kept(struct unwind_scratch *scratch, __u32 wor
 	return kept + 1;
 }
 
-/* Appends the registers and the stack at word `at`; what can be read is cut at the first page that is not there. */
-static __always_inline __u32 copy_stack(struct unwind_scratch *scratch, __u32 words, __u64 limit)
+/*
+ * Appends the registers and the stack at word `at`; what can be read is cut at the first page that is not there. Aside, because
+ * the verifier followed its loop once for each way that leads here, which was three quarters of the time until sampling began.
+ */
+UNWIND_ASIDE __u32 copy_stack(struct unwind_scratch *scratch, __u32 words, __u64 limit)
 {
+	if (!scratch)
+		return 0;
 	struct pyrorec_sample *sample = &scratch->sample;
 	const struct pyrorec_unwind_state *from = settings.copies_stacks ? &scratch->innermost : &scratch->unwinder.state;
 	__u64 at = words;
