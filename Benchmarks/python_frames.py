@@ -32,26 +32,50 @@ def server(table, at, rounds):
               median(results["spy"]), "s CPU", 1, "%.2f")
 
 
-def slowdown(table, at, rounds):
-    """CPU time of a program that is recorded, beside the same when it is not."""
-    for interpreter in PYTHONS[-1:]:
-        def once(hertz):
-            def measure():
-                load = Running(["taskset", "-c", "0", interpreter, os.path.join(HERE, "work_of_python.py"), "90000"], out=at("work.out"))
-                recorder = hertz and Running([PYROREC, "record", "--quiet", "--images", "none", "-p", str(load.pid), "-F", str(hertz),
-                                              "-o", at("slow.seg")])
-                took = float(load.wait().out)
-                if recorder:
-                    recorder.signal(signal.SIGTERM)
-                    recorder.wait(None)
-                return took
-            return measure
+# Of one time that the program is recorded, and of one that it is not: seconds.
+PHASE = 2
 
-        # Twice without, so that the difference of the two says how much the machine's own noise is.
-        results = interleaved(3 * rounds, bare=once(0), again=once(0), slow=once(97), fast=once(999))
-        bare = median(results["bare"] + results["again"])
-        for name, what, goal in (("again", "not at all, once more", None), ("slow", "at 97 Hz", 1.01), ("fast", "at 999 Hz", 1.03)):
-            table.add("CPU time of a Python program that is recorded " + what, median(results[name]), "not recorded", bare, "s", goal)
+
+def slowdown(table, at, rounds):
+    """CPU time of the same work of one process while it is recorded and while it is not, turn by turn: a machine that becomes
+    faster or slower meanwhile does so for both."""
+    for interpreter in PYTHONS[-1:]:
+        load = Running(["taskset", "-c", "0", interpreter, os.path.join(HERE, "work_of_python.py")], out=at("work.out"))
+        time.sleep(2)
+        phases = []
+
+        def phase(hertz):
+            began = time.monotonic()
+            recorder = hertz and Running(["taskset", "-c", "1", PYROREC, "record", "--quiet", "--images", "none", "-p", str(load.pid), "-F",
+                                          str(hertz), "-o", at("slow.seg")])
+            # Without its start, which is loaded into a CPU that the program does not run on.
+            time.sleep(0.3)
+            began = time.monotonic()
+            time.sleep(PHASE)
+            phases.append((hertz, began, time.monotonic()))
+            if recorder:
+                recorder.signal(signal.SIGTERM)
+                recorder.wait(None)
+
+        for _ in range(6 * rounds):
+            for hertz in (0, 97, 0, 999):
+                phase(hertz)
+        phase(0)
+        load.signal(signal.SIGTERM)
+        pieces = [tuple(map(float, line.split())) for line in load.wait().out.splitlines()]
+        took = [median([cpu for began, cpu in pieces if since <= began and began + 2 * cpu <= until]) for _, since, until in phases]
+        # Each beside the mean of the two times without recorder around it; those beside each other say what the noise is.
+        for hertz, goal in ((97, 1.01), (999, 1.03)):
+            ratios = [2 * took[k] / (took[k - 1] + took[k + 1]) for k in range(1, len(phases) - 1) if phases[k][0] == hertz]
+            add_ratio(table, "CPU time of a Python program that is recorded at %d Hz (%d turns)" % (hertz, len(ratios)), ratios, goal)
+        bare = [cpu for (hertz, _, _), cpu in zip(phases, took) if hertz == 0]
+        add_ratio(table, "  the same that is not recorded", [2 * b / (a + c) for a, b, c in zip(bare, bare[1:], bare[2:])], None)
+
+
+def add_ratio(table, what, ratios, goal):
+    ordered = sorted(ratios)
+    low, high = ordered[len(ordered) // 4], ordered[3 * len(ordered) // 4]
+    table.add("%s, middle half %.4f to %.4f" % (what, low, high), median(ratios), "not recorded", 1.0, "", goal, "%.4f")
 
 
 def python(table, at, rounds):

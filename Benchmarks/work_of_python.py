@@ -1,14 +1,16 @@
-"""A fixed amount of work, as servers do it: functions that call others, some twenty deep. Prints the CPU seconds it took.
+"""Works as servers do, in functions that call others, some twenty deep, until SIGTERM. Prints a line for each piece of that work,
+which is always the same: when it began (CLOCK_MONOTONIC, seconds) and the CPU seconds it took.
 
-usage: work_of_python.py ROUNDS
+usage: work_of_python.py
 """
 import json
 import re
-import sys
+import signal
 import time
 
 source = "".join("def f%d(n):\n    return %s\n\n" % (k, "leaf(n)" if k == 0 else "f%d(n + 1)" % (k - 1)) for k in range(20))
 word = re.compile(r"(\w+)=(\d+)")
+is_told = False
 
 
 def leaf(n):
@@ -17,9 +19,18 @@ def leaf(n):
     return len(json.dumps(json.loads(json.dumps(found, sort_keys=True))))
 
 
+def stop(*_):
+    global is_told
+    is_told = True
+
+
 exec(compile(source, __file__, "exec"))
-before = time.process_time()
-total = 0
-for number in range(int(sys.argv[1])):
-    total += f19(number)
-print(time.process_time() - before)
+signal.signal(signal.SIGTERM, stop)
+pieces = []
+while not is_told:
+    began, before = time.monotonic(), time.process_time()
+    for number in range(100):
+        f19(number)
+    pieces.append((began, time.process_time() - before))
+for began, took in pieces:
+    print(began, took)

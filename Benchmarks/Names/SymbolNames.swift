@@ -89,23 +89,43 @@ enum SymbolNames {
   private nonisolated static func printAll(_ order: [Int], _ found: [Symbolization]) {
     // The texts in the order they were made, which is how they lie in memory; then each where it was asked for.
     var texts: [UInt8] = []
+    // Else it is copied each time it has doubled; what is not used of it is never there.
+    texts.reserveCapacity(order.count * 256)
     var places = [(start: Int, end: Int)](repeating: (0, 0), count: order.count)
-    var last = (start: 0, end: 0)
     for place in order.indices {
-      if place == 0 || found[place] != found[place - 1] {
-        let start = texts.count
-        append(found[place], &texts)
-        last = (start, texts.count)
+      let start = texts.count
+      append(found[place], &texts)
+      places[order[place]] = (start, texts.count)
+    }
+    texts.withUnsafeMutableBytes { texts in
+      var parts: [iovec] = []
+      parts.reserveCapacity(partCount)
+      for place in places {
+        parts.append(iovec(iov_base: texts.baseAddress.map { $0 + place.start }, iov_len: place.end - place.start))
+        if parts.count == partCount { flush(&parts) }
       }
-      places[order[place]] = last
+      flush(&parts)
     }
-    var out: [UInt8] = []
-    out.reserveCapacity(1 << 17)
-    for place in places {
-      out += texts[place.start..<place.end]
-      if out.count > 1 << 16 { flush(&out) }
+  }
+
+  /// What the kernel takes at once (`IOV_MAX`, limits.h).
+  private nonisolated static let partCount = 1024
+
+  private nonisolated static func flush(_ parts: inout [iovec]) {
+    var first = 0
+    while first < parts.count {
+      var put = parts[first...].withUnsafeBufferPointer { writev(1, $0.baseAddress, Int32($0.count)) }
+      if put < 0 { exit(1) }
+      while first < parts.count, put >= parts[first].iov_len {
+        put -= parts[first].iov_len
+        first += 1
+      }
+      if put > 0 {
+        parts[first].iov_base = parts[first].iov_base.map { $0 + put }
+        parts[first].iov_len -= put
+      }
     }
-    flush(&out)
+    parts.removeAll(keepingCapacity: true)
   }
 
   private nonisolated static func append(_ found: Symbolization, _ out: inout [UInt8]) {
@@ -141,16 +161,6 @@ enum SymbolNames {
       out.append(UInt8(ascii: "0") + UInt8(number / divisor % 10))
       divisor /= 10
     }
-  }
-
-  private nonisolated static func flush(_ out: inout [UInt8]) {
-    var done = 0
-    while done < out.count {
-      let put = out[done...].withUnsafeBytes { write(1, $0.baseAddress, $0.count) }
-      if put <= 0 { exit(1) }
-      done += put
-    }
-    out.removeAll(keepingCapacity: true)
   }
 
   private nonisolated static func fail(_ text: String) -> Never {

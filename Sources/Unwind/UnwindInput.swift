@@ -14,19 +14,27 @@ package enum UnwindInput {
 
   private static let symbolNames = [".symtab", ".strtab", ".dynsym", ".dynstr"]
 
+  package enum Purpose: Sendable {
+    /// All that the table is built from.
+    case table
+    /// That, but for what `code(of:file:limit:)` then names: of Swift's code a tenth, where all of it may be most of the file.
+    case tableWithoutNamedCode
+    /// Only what `code(of:file:limit:)` looks at.
+    case code
+  }
+
   /// In the order of the file; they may touch and overlap.
   ///
   /// Code is among them only where it is looked at: of Go programs, static programs, C libraries without call
   /// frames, and Swift.
-  /// - Parameters:
-  ///   - elf: a file of which the header, both header tables and the section names are there.
-  ///   - isForCode: only what `code(of:file:)` looks at, which is not what Swift's functions do.
-  package static func extents(of elf: borrowing ElfFile, isForCode: Bool = false) -> [Extent] {
+  /// - Parameter elf: a file of which the header, both header tables and the section names are there.
+  package static func extents(of elf: borrowing ElfFile, for purpose: Purpose = .table) -> [Extent] {
     var extents: [Extent] = []
     func append(_ offset: FileOffset, _ byteCount: UInt64) {
       if byteCount > 0 { extents.append(Extent(fileOffset: offset, byteCount: byteCount)) }
     }
-    let looksAtCode = OutermostCode.looksAtCode(of: elf) || X86StackCode.isSwift(elf)
+    let searchesCode = OutermostCode.looksAtCode(of: elf)
+    let looksAtCode = searchesCode || X86StackCode.isSwift(elf)
     let searchesData = GoTableLocation.mustSearch(elf)
     var isGo = searchesData && !elf.sections.isEmpty
     for index in elf.sections.indices where elf.sections[index].kind != .noBits {
@@ -38,7 +46,12 @@ package enum UnwindInput {
       append(elf.sections[index].fileOffset, elf.sections[index].byteCount)
     }
     for segment in elf.segments where segment.kind == .load {
-      let needsCode = isForCode ? OutermostCode.looksAtCode(of: elf) : isGo || looksAtCode
+      let needsCode =
+        switch purpose {
+        case .table: isGo || looksAtCode
+        case .tableWithoutNamedCode: isGo || searchesCode
+        case .code: searchesCode
+        }
       if segment.isExecutable ? needsCode : searchesData {
         append(segment.fileOffset, segment.fileByteCount)
       }
@@ -48,7 +61,7 @@ package enum UnwindInput {
     return extents.sorted { $0.fileOffset < $1.fileOffset }
   }
 
-  /// Of the code that `code(of:file:)` names, so that copies of files stay small: what musl, static programs and Swift's libraries
+  /// Of the code that `code(of:file:limit:)` names, so that copies of files stay small: what musl, static programs and Swift's libraries
   /// have of it is less than a tenth.
   package static let maximumCodeByteCount: UInt64 = 16 << 20
   /// Between two functions that are named.
@@ -59,12 +72,12 @@ package enum UnwindInput {
     elf.header.fileClass == .elf64 && (OutermostCode.looksAtCode(of: elf) || X86StackCode.isSwift(elf))
   }
 
-  /// The code that rules are made from: with it, a copy that has everything but code is unwound as the file is. Beyond
-  /// `maximumCodeByteCount` the rest is left out.
+  /// The code that rules are made from: with it, a copy that has everything but code is unwound as the file is.
   /// - Parameters:
   ///   - elf: a file of which the extents are there.
   ///   - file: its bytes.
-  package static func code(of elf: borrowing ElfFile, file: RawSpan) -> [Extent] {
+  ///   - limit: in bytes; what is beyond it is left out.
+  package static func code(of elf: borrowing ElfFile, file: RawSpan, limit: UInt64 = maximumCodeByteCount) -> [Extent] {
     guard readsCode(of: elf), let registers = RegisterNames(elf.header.machine) else { return [] }
     // Safe: used only inside the closure, and so is all that points into it.
     let blocks = unsafe file.withUnsafeBytes { file in
@@ -72,7 +85,7 @@ package enum UnwindInput {
       return unsafe UnwindSources(elf, registers, file: FrameBytes(file), debugFrame: nothing).blocks
     }
     var extents: [Extent] = []
-    var left = maximumCodeByteCount
+    var left = limit
     for block in blocks {
       switch block.source {
       case .x86Code, .linkRegister: break

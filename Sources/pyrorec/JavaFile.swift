@@ -38,7 +38,7 @@ enum JavaFile {
     do throws(SystemCallError) {
       let file = try MappedFile(path: path)
       do throws(ChunkProblem) {
-        try recording.read(file.bytes)
+        try recording.read(file.bytes) { _ in file.releasePages() }
       } catch {
         console.error("\(path) \(error)")
         throw SystemCallError(call: "", path: path, code: 0)

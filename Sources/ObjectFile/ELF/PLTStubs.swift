@@ -87,11 +87,28 @@ package enum PLTStubs {
     }
 
     private mutating func read(_ bytes: RawSpan, _ fileClass: ElfHeader.FileClass, _ types: SlotTypes) {
-      var cursor = ByteCursor(bytes)
-      var ordered: [Target?] = []
       var isJumpTable = false
+      Self.forEach(bytes, fileClass, types) { offset, target, isJump in
+        if isJump { isJumpTable = true }
+        if let target { entries.append((offset, target)) }
+        return entries.count < PLTStubs.maximumSlotCount
+      }
+      // A second time: most relocations of a large program are in other sections.
+      guard isJumpTable, byIndex.isEmpty else { return }
+      Self.forEach(bytes, fileClass, types) { _, target, _ in
+        byIndex.append(target)
+        return byIndex.count < PLTStubs.maximumSlotCount
+      }
+    }
+
+    /// Until `visit` says false, or to the end of what is whole.
+    private static func forEach(
+      _ bytes: RawSpan, _ fileClass: ElfHeader.FileClass, _ types: SlotTypes,
+      _ visit: (_ offset: UInt64, _ target: Target?, _ isJump: Bool) -> Bool
+    ) {
+      var cursor = ByteCursor(bytes)
       do throws(MalformedInput) {
-        while entries.count < PLTStubs.maximumSlotCount, cursor.remaining >= (fileClass == .elf64 ? 24 : 12) {
+        while cursor.remaining >= (fileClass == .elf64 ? 24 : 12) {
           let offset = try cursor.readWord("r_offset", fileClass)
           let info = try cursor.readWord("r_info", fileClass)
           let addend = try cursor.readWord("r_addend", fileClass)
@@ -103,14 +120,11 @@ package enum PLTStubs {
           case types.indirect: target = .resolver(ImageAddress(addend))
           default: break
           }
-          if type == types.jumpSlot { isJumpTable = true }
-          if let target { entries.append((offset, target)) }
-          ordered.append(target)
+          guard visit(offset, target, type == types.jumpSlot) else { return }
         }
       } catch {
         // Cut short: the stubs of the rest have no names.
       }
-      if isJumpTable, byIndex.isEmpty { byIndex = ordered }
     }
 
     func target(at address: UInt64) -> Target? {

@@ -34,15 +34,25 @@ enum TableFile {
 
   /// The rest of what the table is built from, into what `readHeaders` gave.
   static func readRest(_ file: borrowing OwnedDescriptor, path: String, into memory: inout ZeroedMemory) throws(SystemCallError) {
-    for (offset, count) in tableExtents(in: memory.bytes) {
-      try copy(file, path, offset: offset, count: count, size: UInt64(memory.bytes.byteCount), into: &memory)
+    let size = UInt64(memory.bytes.byteCount)
+    for (offset, count) in tableExtents(in: memory.bytes, for: .tableWithoutNamedCode) {
+      try copy(file, path, offset: offset, count: count, size: size, into: &memory)
     }
+    for (offset, count) in namedCode(in: memory.bytes) {
+      try copy(file, path, offset: offset, count: count, size: size, into: &memory)
+    }
+  }
+
+  private static func namedCode(in bytes: RawSpan) -> [(offset: UInt64, count: UInt64)] {
+    guard let elf = try? ElfFile(bytes), UnwindInput.extents(of: elf, for: .tableWithoutNamedCode) != UnwindInput.extents(of: elf)
+    else { return [] }
+    return UnwindInput.code(of: elf, file: bytes, limit: .max).map { ($0.fileOffset.rawValue, $0.byteCount) }
   }
 
   /// The code that the file's rules are made from, for a copy of it to keep; none where it cannot be read.
   static func code(of file: borrowing OwnedDescriptor, path: String) -> [UnwindInput.Extent] {
     guard var memory = try? readHeaders(file, path: path), readsCode(memory.bytes) else { return [] }
-    for (offset, count) in tableExtents(in: memory.bytes, isForCode: true) {
+    for (offset, count) in tableExtents(in: memory.bytes, for: .code) {
       let size = UInt64(memory.bytes.byteCount)
       guard (try? copy(file, path, offset: offset, count: count, size: size, into: &memory)) != nil else { return [] }
     }
@@ -70,9 +80,9 @@ enum TableFile {
       + elf.segments.filter { $0.kind == .ehFrameHeader }.map { ($0.fileOffset.rawValue, $0.fileByteCount) }
   }
 
-  private static func tableExtents(in bytes: RawSpan, isForCode: Bool = false) -> [(offset: UInt64, count: UInt64)] {
+  private static func tableExtents(in bytes: RawSpan, for purpose: UnwindInput.Purpose = .table) -> [(offset: UInt64, count: UInt64)] {
     guard let elf = try? ElfFile(bytes) else { return [] }
-    return UnwindInput.extents(of: elf, isForCode: isForCode).map { ($0.fileOffset.rawValue, $0.byteCount) }
+    return UnwindInput.extents(of: elf, for: purpose).map { ($0.fileOffset.rawValue, $0.byteCount) }
   }
 
   /// Where the section headers lie (System V gABI, chapter 4).
