@@ -32,7 +32,8 @@ final class UnitSource: @unchecked Sendable {
   private let inflater: SectionInflater
   private let ranges: AddressRangeTable
   private let sets: [Int: [Int]]
-  private var produced = 0
+  /// Bytes inflated.
+  private(set) var produced = 0
   private var released = 0
   /// Where the next unit starts.
   private var next = 0

@@ -15,8 +15,11 @@ final class UnitStream: Sendable {
   private let source: UnitSource?
   private let news = DispatchSemaphore(value: 0)
 
-  /// Bytes of units that may wait to be read.
-  private static let maximumQueuedByteCount = 12 << 20
+  /// Bytes that may be held for a unit that waits to be read, with all behind it: those of units that nobody asked for are
+  /// given back with it.
+  private static let maximumHeldByteCount = 12 << 20
+  /// The same while the unit is being read, when there is nothing else to do than to inflate more.
+  private static let maximumBusyByteCount = 48 << 20
 
   private struct Answered {
     var job: UnitSource.Job
@@ -26,9 +29,10 @@ final class UnitStream: Sendable {
     var queue: [UnitSource.Job] = []
     /// Of `queue`, those already taken.
     var taken = 0
-    var queuedByteCount = 0
     /// Where the units begin that are not read yet.
     var open: Set<Int> = []
+    /// Bytes inflated.
+    var inflatedByteCount = 0
     var answers: [Answered] = []
     var isInflating = false
     var isEnded = false
@@ -84,9 +88,12 @@ final class UnitStream: Sendable {
     state.withLock { state in
       if state.needsWhole || state.isDamaged { return .done }
       let hasJobs = state.taken < state.queue.count
-      if !state.isEnded, !state.isInflating, !hasJobs || state.queuedByteCount < Self.maximumQueuedByteCount {
-        state.isInflating = true
-        return .inflate
+      if !state.isEnded, !state.isInflating {
+        let held = state.inflatedByteCount - (state.open.min() ?? state.inflatedByteCount)
+        if held < (hasJobs ? Self.maximumHeldByteCount : Self.maximumBusyByteCount) {
+          state.isInflating = true
+          return .inflate
+        }
       }
       if hasJobs {
         let job = state.queue[state.taken]
@@ -95,7 +102,6 @@ final class UnitStream: Sendable {
           state.queue.removeAll(keepingCapacity: true)
           state.taken = 0
         }
-        state.queuedByteCount -= job.header.end - job.header.start
         return .read(job)
       }
       if state.isEnded { return .done }
@@ -108,11 +114,11 @@ final class UnitStream: Sendable {
     let outcome = source.advance()
     change { state in
       state.isInflating = false
+      state.inflatedByteCount = source.produced
       switch outcome {
       case .units(let jobs, let isLast):
         for job in jobs {
           state.queue.append(job)
-          state.queuedByteCount += job.header.end - job.header.start
           state.open.insert(job.header.start)
         }
         state.isEnded = isLast
