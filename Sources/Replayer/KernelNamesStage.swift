@@ -26,7 +26,8 @@ extension SymbolizeStage {
         if let symbol = symbols[place], named.last != symbol { named.append(symbol) }
       }
       guard
-        let lines = KernelLines(file, symbols: named, textStart: isKernel ? module.address : nil, workers: workers)
+        let lines = KernelLines(
+          file, symbols: named, textStart: isKernel ? module.address : nil, workers: workers, steps: &answer.steps)
       else { continue }
       let frames = lines.frames(
         at: places.map { addresses[$0] }, names: places.map { symbols[$0]?.name ?? "" }, showsInlines: symbolizer.showsInlines,

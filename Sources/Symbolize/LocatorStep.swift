@@ -38,6 +38,8 @@ package struct LocatorStep: Hashable, Sendable {
     /// Why a server could not be asked, or gave no answer.
     case unreachable(String)
     case tooLarge(limit: UInt64)
+    /// It belongs to the image, and what was looked for is not in it.
+    case unfit(String)
   }
   package enum Mismatch: Hashable, Sendable {
     case buildID(wanted: BuildID, found: BuildID)
@@ -86,6 +88,7 @@ extension LocatorStep.Outcome: CustomStringConvertible {
     case .notAsked(let why): "not asked: \(why)"
     case .unreachable(let why): "no answer: \(why)"
     case .tooLarge(let limit): "not used: larger than \(limit) bytes"
+    case .unfit(let why): "not used: \(why)"
     }
   }
 }

@@ -144,7 +144,7 @@ extension LocatorStep {
     guard place != .originalFile, place != .recordedCopy else { return false }
     switch outcome {
     case .unreadable, .unreachable, .tooLarge, .malformed: return true
-    case .used, .notFound, .mismatch, .knownMissing, .notAsked: return false
+    case .used, .notFound, .mismatch, .knownMissing, .notAsked, .unfit: return false
     }
   }
 

@@ -25,6 +25,11 @@ struct KernelLinesTests {
     return symbols
   }
 
+  private static func lines(_ image: ImageBytes, _ symbols: [KernelSymbolTable.Symbol]) -> KernelLines? {
+    var steps: [LocatorStep] = []
+    return KernelLines(image, symbols: symbols, textStart: nil, steps: &steps)
+  }
+
   private static func text(_ lines: KernelLines?, _ symbol: KernelSymbolTable.Symbol) -> Set<String> {
     let addresses = (0..<symbol.byteCount).map { symbol.address &+ $0 }
     let frames = lines?.frames(at: addresses, names: addresses.map { _ in symbol.name }, showsInlines: true) ?? []
@@ -36,7 +41,7 @@ struct KernelLinesTests {
     let image = try Self.image("gcc-5")
     let slide: UInt64 = 0xffff_ffff_7e00_0000
     let symbols = try Self.symbols(image, module: "") { $1 &+ slide }
-    let lines = KernelLines(image, symbols: symbols, textStart: nil)
+    let lines = Self.lines(image, symbols)
     let twice = try #require(symbols.first { $0.name == "twice" })
     #expect(Self.text(lines, twice).isSuperset(of: ["more twice.c:3", "twice twice.c:6"]))
   }
@@ -46,10 +51,10 @@ struct KernelLinesTests {
     let image = try Self.image("module")
     let all = try Self.symbols(image, module: "module") { 0xffff_ffff_c000_0000 &+ UInt64($0) &* 0x10_0000 &+ $1 }
     let twice = try #require(all.first { $0.name == "twice" })
-    #expect(Self.text(KernelLines(image, symbols: all, textStart: nil), twice).contains("twice twice.c:6"))
+    #expect(Self.text(Self.lines(image, all), twice).contains("twice twice.c:6"))
     let cold = all.filter { $0.address & 0xf0_0000 != twice.address & 0xf0_0000 }
     #expect(!cold.isEmpty)
-    let lines = try #require(KernelLines(image, symbols: cold, textStart: nil))
+    let lines = try #require(Self.lines(image, cold))
     #expect(Self.text(lines, twice).isEmpty)
     #expect(cold.contains { !Self.text(lines, $0).isEmpty })
   }
@@ -63,8 +68,13 @@ struct KernelLinesTests {
       return $1 &+ distance
     }
     #expect(symbols.count > 3)
-    #expect(KernelLines(image, symbols: symbols, textStart: nil) == nil)
-    #expect(KernelLines(image, symbols: [], textStart: 0x1000) == nil)
-    #expect(KernelLines(try ImageBytes([0x7f]), symbols: symbols, textStart: nil) == nil)
+    let broken = try ImageBytes([0x7f])
+    var steps: [LocatorStep] = []
+    #expect(KernelLines(image, symbols: symbols, textStart: nil, steps: &steps) == nil)
+    #expect(KernelLines(image, symbols: [], textStart: 0x1000, steps: &steps) == nil)
+    #expect(KernelLines(broken, symbols: symbols, textStart: nil, steps: &steps) == nil)
+    // Each says why, for `--verbose`.
+    #expect(steps.map { $0.description.contains("one distance") } == [true, true, false])
+    #expect(steps.last?.isDamage == true)
   }
 }

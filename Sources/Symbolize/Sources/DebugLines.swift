@@ -71,11 +71,16 @@ struct DebugLines {
         return
       }
       let open: (inout [LocatorStep]) -> DebugFile? = { steps in
-        let alternate = link.flatMap { locator.alternate($0, of: image, &steps) }
+        var alternate: DebugFile?
+        if let found = link.flatMap({ locator.alternate($0, of: image, &steps) }) {
+          do throws(MalformedInput) {
+            alternate = try DebugFile(found, workers: workers, streamsFrom: .max)
+          } catch {
+            steps.append(Self.problem(error, found.path ?? image.path))
+          }
+        }
         do throws(MalformedInput) {
-          return try DebugFile(
-            bytes, alternate: alternate.flatMap { try? DebugFile($0, workers: workers, streamsFrom: .max) }, package: package,
-            workers: workers, openSplit: openSplit)
+          return try DebugFile(bytes, alternate: alternate, package: package, workers: workers, openSplit: openSplit)
         } catch {
           steps.append(Self.problem(error, image.path))
           return nil

@@ -23,9 +23,21 @@ package struct KernelLines: Sendable {
   ///   - bytes: proven to be of the build that ran.
   ///   - symbols: what was recorded of this kernel, or this module, alone.
   ///   - textStart: where `_stext` was; `nil` of a module, or when it is not known.
+  ///   - steps: gets why the file is not used.
   /// - Returns: `nil` when the file has no debug information, or does not have the functions where they could be.
-  package init?(_ bytes: ImageBytes, symbols: [KernelSymbolTable.Symbol], textStart: UInt64?, workers: Int = 1) {
-    guard let elf = try? ElfFile(bytes.bytes) else { return nil }
+  package init?(
+    _ bytes: ImageBytes, symbols: [KernelSymbolTable.Symbol], textStart: UInt64?, workers: Int = 1, steps: inout [LocatorStep]
+  ) {
+    func refuse(_ outcome: LocatorStep.Outcome) {
+      steps.append(LocatorStep(place: .kernelFile, path: (bytes.path ?? "the kernel's debug file") + ", lines", outcome: outcome))
+    }
+    let elf: ElfFile
+    do throws(MalformedInput) {
+      elf = try ElfFile(bytes.bytes)
+    } catch {
+      refuse(.malformed(error))
+      return nil
+    }
     let bases = ElfRelocatable(elf)?.bases
     let found = Self.places(of: symbols, textStart, in: elf, bases)
     var votes: [Int: [UInt64: Int]] = [:]
@@ -43,8 +55,20 @@ package struct KernelLines: Sendable {
         parts.append(Part(start: 0, end: .max, slide: best.key))
       }
     }
-    guard !parts.isEmpty, let file = try? DebugFile(bytes, workers: workers), file.hasUnits else { return nil }
-    self.file = file
+    guard !parts.isEmpty else {
+      refuse(.unfit("it does not have the functions of the samples at one distance from where they were recorded"))
+      return nil
+    }
+    do throws(MalformedInput) {
+      file = try DebugFile(bytes, workers: workers)
+    } catch {
+      refuse(.malformed(error))
+      return nil
+    }
+    guard file.hasUnits else {
+      refuse(.unfit("it has no debug information"))
+      return nil
+    }
     self.bytes = bytes
     self.parts = parts
   }
