@@ -83,6 +83,9 @@ package struct GoTableLocation: Hashable, Sendable {
 
 /// The relocations that add the load address to a number, which is all a position-independent Go program has for its tables.
 enum GoRelocations {
+  /// R_X86_64_RELATIVE and R_AARCH64_RELATIVE, as `r_info` without a symbol.
+  static let areRelative: Set<UInt64> = [8, 1027]
+
   /// Calls `body` with each place and the image address that belongs there.
   static func forEach(in elf: borrowing ElfFile, _ body: (UInt64, UInt64) -> Void) {
     guard let section = elf.section(named: ".rela.dyn")?.section, section.kind == .relocationsWithAddends else { return }
