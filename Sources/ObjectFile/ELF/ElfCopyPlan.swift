@@ -9,7 +9,7 @@ package struct ElfCopyPlan: Hashable, Sendable {
   package enum Mode: Hashable, Sendable {
     /// Headers, symbol tables, notes, unwind tables, debug links: what names and unwinding need.
     ///
-    /// Of Go programs linked at fixed addresses, what their inlined calls need, too.
+    /// Of Go programs, what their inlined calls need, too.
     case symbols
     /// Every byte.
     case full
