@@ -62,7 +62,9 @@ def slowdown(table, at, rounds):
                 phase(hertz)
         phase(0)
         load.signal(signal.SIGTERM)
-        pieces = [tuple(map(float, line.split())) for line in load.wait().out.splitlines()]
+        load.wait()
+        with open(at("work.out")) as text:
+            pieces = [tuple(map(float, line.split())) for line in text]
         took = [median([cpu for began, cpu in pieces if since <= began and began + 2 * cpu <= until]) for _, since, until in phases]
         # Each beside the mean of the two times without recorder around it; those beside each other say what the noise is.
         for hertz, goal in ((97, 1.01), (999, 1.03)):
