@@ -29,8 +29,8 @@ final class UnitStream: Sendable {
     var queue: [UnitSource.Job] = []
     /// Of `queue`, those already taken.
     var taken = 0
-    /// Where the units begin that are not read yet.
-    var open: Set<Int> = []
+    /// Where the units begin that are being read, one a worker at most.
+    var reading: Set<Int> = []
     /// Bytes inflated.
     var inflatedByteCount = 0
     var answers: [Answered] = []
@@ -40,6 +40,12 @@ final class UnitStream: Sendable {
     var needsWhole = false
     var isDamaged = false
     var waiting = 0
+
+    /// Where the first unit begins that is not read yet: they are queued in the order of the file.
+    var oldest: Int? {
+      let queued = taken < queue.count ? queue[taken].header.start : nil
+      return [reading.min(), queued].compactMap { $0 }.min()
+    }
   }
 
   init(
@@ -89,7 +95,7 @@ final class UnitStream: Sendable {
       if state.needsWhole || state.isDamaged { return .done }
       let hasJobs = state.taken < state.queue.count
       if !state.isEnded, !state.isInflating {
-        let held = state.inflatedByteCount - (state.open.min() ?? state.inflatedByteCount)
+        let held = state.inflatedByteCount - (state.oldest ?? state.inflatedByteCount)
         if held < (hasJobs ? Self.maximumHeldByteCount : Self.maximumBusyByteCount) {
           state.isInflating = true
           return .inflate
@@ -98,6 +104,7 @@ final class UnitStream: Sendable {
       if hasJobs {
         let job = state.queue[state.taken]
         state.taken += 1
+        state.reading.insert(job.header.start)
         if state.taken == state.queue.count {
           state.queue.removeAll(keepingCapacity: true)
           state.taken = 0
@@ -117,12 +124,9 @@ final class UnitStream: Sendable {
       state.inflatedByteCount = source.produced
       switch outcome {
       case .units(let jobs, let isLast):
-        for job in jobs {
-          state.queue.append(job)
-          state.open.insert(job.header.start)
-        }
+        state.queue += jobs
         state.isEnded = isLast
-        source.release(upTo: state.open.min() ?? source.neededFrom)
+        source.release(upTo: state.oldest ?? source.neededFrom)
       case .needsWhole: state.needsWhole = true
       case .damaged: state.isDamaged = true
       }
@@ -137,7 +141,7 @@ final class UnitStream: Sendable {
     let targets = job.targets.map { addresses[Int($0)] }
     let answer = file.read(0, of: [job.header], spans, targets, isHint: false, preparation, budget)
     change { state in
-      state.open.remove(job.header.start)
+      state.reading.remove(job.header.start)
       state.answers.append(Answered(job: job, answer: answer))
       if answer.lacksUnits || budget.isSpent { state.needsWhole = true }
     }
