@@ -119,7 +119,7 @@ package struct ElfCopyPlan: Hashable, Sendable {
     case .symbols:
       if let sections {
         let named = sections.entries.indices.map { (name: sections.name($0), section: sections.entries[$0]) }
-        patches = draft.choose(header, sections, segments, try GoCopyPlan(named, read))
+        patches = draft.choose(header, sections, segments, try GoCopyPlan(named, header.machine, read))
       } else {
         draft.chooseWithoutSections(segments)
         patches = []

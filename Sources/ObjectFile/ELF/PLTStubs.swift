@@ -87,6 +87,7 @@ package enum PLTStubs {
     }
 
     private mutating func read(_ bytes: RawSpan, _ fileClass: ElfHeader.FileClass, _ types: SlotTypes) {
+      guard entries.count < PLTStubs.maximumSlotCount else { return }
       var isJumpTable = false
       Self.forEach(bytes, fileClass, types) { offset, target, isJump in
         if isJump { isJumpTable = true }

@@ -20,7 +20,8 @@ struct GoCopyPlan {
   ///   - sections: of the file, each with its name.
   ///   - read: the bytes at an offset; fewer at the end of the file.
   init<Failure: Error>(
-    _ sections: [(name: String, section: ElfSection)], _ read: (FileOffset, Int) throws(Failure) -> [UInt8]
+    _ sections: [(name: String, section: ElfSection)], _ machine: ElfMachine,
+    _ read: (FileOffset, Int) throws(Failure) -> [UInt8]
   ) throws(Failure) {
     guard let table = sections.first(where: { $0.name.hasSuffix(".gopclntab") })?.section, table.kind != .noBits else { return }
     let header = try read(table.fileOffset, 72)
@@ -45,7 +46,7 @@ struct GoCopyPlan {
       return
     }
     guard let index = sections.firstIndex(where: { $0.name == ".rela.dyn" }),
-      let found = try Self.searchRelocations(sections[index].section, wanted, word, read)
+      let found = try Self.searchRelocations(sections[index].section, GoRelocations.relative(machine), wanted, word, read)
     else { return }
     keep(found.extent, of: index, andDataAt: found.data, sections)
   }
@@ -88,7 +89,8 @@ struct GoCopyPlan {
   /// The relocations from the first word of `moduledata`, told by what this and the next are to hold, to the one of `word`, and
   /// what that one puts there. They come in order of place.
   private static func searchRelocations<Failure: Error>(
-    _ section: ElfSection, _ wanted: (UInt64, UInt64), _ word: Int, _ read: (FileOffset, Int) throws(Failure) -> [UInt8]
+    _ section: ElfSection, _ relative: UInt64, _ wanted: (UInt64, UInt64), _ word: Int,
+    _ read: (FileOffset, Int) throws(Failure) -> [UInt8]
   ) throws(Failure) -> (extent: ElfCopyPlan.Extent, data: UInt64)? {
     guard section.kind == .relocationsWithAddends else { return nil }
     let entryByteCount = 24
@@ -101,7 +103,7 @@ struct GoCopyPlan {
       let span = bytes.borrowedBytes
       guard bytes.count >= entryByteCount else { return nil }
       for index in stride(from: 0, through: bytes.count - entryByteCount, by: entryByteCount) {
-        guard let type = span.integer(at: index + 8, as: UInt64.self), GoRelocations.areRelative.contains(type),
+        guard span.integer(at: index + 8, as: UInt64.self) == relative,
           let address = span.integer(at: index, as: UInt64.self), let value = span.integer(at: index + 16, as: UInt64.self)
         else { continue }
         let here = place + UInt64(index)

@@ -83,13 +83,13 @@ package struct GoTableLocation: Hashable, Sendable {
 
 /// The relocations that add the load address to a number, which is all a position-independent Go program has for its tables.
 enum GoRelocations {
-  /// R_X86_64_RELATIVE and R_AARCH64_RELATIVE, as `r_info` without a symbol.
-  static let areRelative: Set<UInt64> = [8, 1027]
+  /// R_X86_64_RELATIVE or R_AARCH64_RELATIVE, as `r_info` without a symbol.
+  static func relative(_ machine: ElfMachine) -> UInt64 { machine == .x86_64 ? 8 : 1027 }
 
   /// Calls `body` with each place and the image address that belongs there.
   static func forEach(in elf: borrowing ElfFile, _ body: (UInt64, UInt64) -> Void) {
     guard let section = elf.section(named: ".rela.dyn")?.section, section.kind == .relocationsWithAddends else { return }
-    let relative: UInt64 = elf.header.machine == .x86_64 ? 8 : 1027  // R_X86_64_RELATIVE, R_AARCH64_RELATIVE
+    let relative = relative(elf.header.machine)
     let entries = elf.bytes(at: section.fileOffset, section.byteCount)
     for index in 0..<entries.byteCount / 24 {
       guard entries.integer(at: index * 24 + 8, as: UInt64.self) == relative,
