@@ -26,15 +26,10 @@ func run() throws {
     _ action: String, _ sources: [String], _ regex: String, _ target: String, _ replacement: String = "$1", separator: String = ";",
     modulus: UInt64 = 0
   ) throws -> RelabelRule {
-    var fields = RelabelRule.Fields()
-    fields.action = action
-    fields.sourceLabels = sources
-    fields.regex = regex
-    fields.targetLabel = target
-    fields.replacement = replacement
-    fields.separator = separator
-    fields.modulus = modulus
-    return try RelabelRule(fields)
+    try RelabelRule(
+      RelabelRule.Fields(
+        action: action, sourceLabels: sources, separator: separator, regex: regex, targetLabel: target, replacement: replacement,
+        modulus: modulus))
   }
   let meta = "__meta_kubernetes_"
   var rules: [RelabelRule] = [

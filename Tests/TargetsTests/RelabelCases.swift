@@ -20,15 +20,9 @@ struct RelabelCase: Sendable, CustomStringConvertible {
     _ action: String, _ sources: [String] = [], regex: String = "(.*)", target: String = "", replacement: String = "$1",
     separator: String = ";", modulus: UInt64 = 0
   ) -> RelabelRule.Fields {
-    var fields = RelabelRule.Fields()
-    fields.action = action
-    fields.sourceLabels = sources
-    fields.regex = regex
-    fields.targetLabel = target
-    fields.replacement = replacement
-    fields.separator = separator
-    fields.modulus = modulus
-    return fields
+    RelabelRule.Fields(
+      action: action, sourceLabels: sources, separator: separator, regex: regex, targetLabel: target, replacement: replacement,
+      modulus: modulus)
   }
 }
 

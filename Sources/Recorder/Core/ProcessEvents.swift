@@ -149,14 +149,7 @@ extension RecordingCore {
       changedProcesses.insert(process.pid)
       if let unwinder { process.noteChange(generation: unwinder.nextGeneration, mapping.start, mapping.end) }
       guard let old = process.space, let handle = process.handle else { return }
-      let space = AddressSpaceHandle(nextSpace)
-      nextSpace += 1
-      process.space = space
-      try sink.append(
-        .addressSpace(
-          AddressSpaceRecord(
-            handle: space, process: handle, time: MonotonicInstant(nanoseconds: mapping.time), origin: .remap, inherits: old)))
-      try write(mapping, in: space)
+      try write(mapping, in: try beginSpace(of: process, handle, time: mapping.time, .remap, inherits: old))
     }
   }
 

@@ -23,15 +23,25 @@ extension RecordingCore {
     nextProcess += 1
     totals.processes += 1
     try write(process)
+    let space = try beginSpace(
+      of: process, ProcessHandle(nextProcess - 1), time: process.programTime, process.scannedAt != 0 ? .scan : .exec)
+    for mapping in process.mappings { try write(mapping, in: space) }
+  }
+
+  /// Gives the process a new address space, as yet without mappings but those it inherits.
+  /// - Parameter time: CLOCK_MONOTONIC, nanoseconds.
+  func beginSpace(
+    of process: RecordedProcess, _ handle: ProcessHandle, time: UInt64, _ origin: AddressSpaceRecord.Origin,
+    inherits: AddressSpaceHandle? = nil
+  ) throws(TraceError) -> AddressSpaceHandle {
     let space = AddressSpaceHandle(nextSpace)
     nextSpace += 1
     process.space = space
     try sink.append(
       .addressSpace(
         AddressSpaceRecord(
-          handle: space, process: ProcessHandle(nextProcess - 1), time: MonotonicInstant(nanoseconds: process.programTime),
-          origin: process.scannedAt != 0 ? .scan : .exec)))
-    for mapping in process.mappings { try write(mapping, in: space) }
+          handle: space, process: handle, time: MonotonicInstant(nanoseconds: time), origin: origin, inherits: inherits)))
+    return space
   }
 
   func write(_ process: RecordedProcess) throws(TraceError) {

@@ -17,14 +17,26 @@ package struct RelabelRule: Hashable, Sendable {
 
   /// What a configuration says of a rule; the defaults are Prometheus'.
   package struct Fields: Hashable, Sendable {
-    package var action = RelabelAction.replace.rawValue
-    package var sourceLabels: [String] = []
-    package var separator = defaultSeparator
-    package var regex = defaultRegex
-    package var targetLabel = ""
-    package var replacement = defaultReplacement
-    package var modulus: UInt64 = 0
-    package init() {}
+    package var action: String
+    package var sourceLabels: [String]
+    package var separator: String
+    package var regex: String
+    package var targetLabel: String
+    package var replacement: String
+    package var modulus: UInt64
+
+    package init(
+      action: String = RelabelAction.replace.rawValue, sourceLabels: [String] = [], separator: String = defaultSeparator,
+      regex: String = defaultRegex, targetLabel: String = "", replacement: String = defaultReplacement, modulus: UInt64 = 0
+    ) {
+      self.action = action
+      self.sourceLabels = sourceLabels
+      self.separator = separator
+      self.regex = regex
+      self.targetLabel = targetLabel
+      self.replacement = replacement
+      self.modulus = modulus
+    }
   }
 
   package static let defaultSeparator = ";"
