@@ -14,8 +14,7 @@ extension [UInt64] {
     var from = self
     // Or the second pass would write to a copy.
     self = []
-    // Safe: every element is a number, and the first pass writes all of them.
-    var to = unsafe [UInt64](unsafeUninitializedCapacity: from.count) { _, count in count = from.count }
+    var to = [UInt64](repeating: 0, count: from.count)
     var counts = [Int](repeating: 0, count: 1 << Self.digitBits)
     var shift = lowest
     while shift < 64 {
