@@ -45,7 +45,6 @@ def slowdown(table, at, rounds):
         phases = []
 
         def phase(hertz):
-            began = time.monotonic()
             recorder = hertz and Running(["taskset", "-c", "1", PYROREC, "record", "--quiet", "--images", "none", "-p", str(load.pid), "-F",
                                           str(hertz), "-o", at("slow.seg")])
             # Without its start, which is loaded into a CPU that the program does not run on.

@@ -115,7 +115,7 @@ enum SymbolNames {
     var first = 0
     while first < parts.count {
       var put = parts[first...].withUnsafeBufferPointer { writev(1, $0.baseAddress, Int32($0.count)) }
-      if put < 0 { exit(1) }
+      if put <= 0 { exit(1) }
       while first < parts.count, put >= parts[first].iov_len {
         put -= parts[first].iov_len
         first += 1
